@@ -29,6 +29,7 @@ export type { TaskReader } from "./client/reader.ts";
 export { errorReply } from "./client/replies.ts";
 export type { SubmitOptions } from "./client/submit.ts";
 export type { TaskFilter } from "./client/task-filter.ts";
+export { askForAdvice } from "./door/advice.ts";
 export { createDoorCaller, type DoorCaller, type DoorCallOptions } from "./door/caller.ts";
 export { createDoorTasks, type ProgramTasks } from "./door/tasks.ts";
 export { createDoorTrailReader } from "./door/trail.ts";

@@ -81,7 +81,7 @@ const PUBLISH: readonly Row[] = [
   [at("office", { command: "tenure" }), "CA"],
   [at("office", { command: "transfer" }), "A"],
   [at("stale", { read: "ballots" }), "A"],
-  [at("coordinators"), "A"],
+  [at("coordinators"), "CA"],
   ["murmur.election.c2.c1", "C"],
   ["murmur.election.c1.c2", ""],
   [at("officeLog"), "CI"],

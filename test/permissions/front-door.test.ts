@@ -8,7 +8,7 @@ import { seedFile } from "../../src/app/permissions/index.ts";
 import { VERSION } from "../../src/app/version.ts";
 import { listAudit } from "../../src/audit/index.ts";
 import { toSwarmError } from "../../src/protocol/index.ts";
-import { createDoorCaller } from "../../src/work/index.ts";
+import { askForAdvice, createDoorCaller } from "../../src/work/index.ts";
 import { setupWorld } from "../app/support.ts";
 import { startGuarded } from "./support.ts";
 
@@ -109,7 +109,61 @@ test("a command that NATS does not permit tells that no line of the permissions 
   expect(ran.exitCode, ran.stderr).toBe(1);
   expect(ran.stderr).toContain("NATS does not permit the user");
   expect(ran.stderr).toContain(
-    "no line of permissions.yaml permits it to publisher/web; it is the right of: coordinator, api, init",
+    "no line of permissions.yaml of the api process (its setting permissionsFile) permits it to publisher/web; it is the right of: coordinator, api, init",
   );
   expect(ran.stderr).not.toContain("connect as another one");
+});
+
+test("the api process tells a program without the file the line that permits it, and a command for another role names that role", async () => {
+  const text =
+    "version: 1\npublishers:\n  - { name: web, capabilities: [echo] }\noperators: [{ name: anna, access: admin }]\n";
+  const guarded = await startGuarded(text);
+  onTestFinished(() => guarded.stop());
+  const init = await guarded.connect("init");
+  await init.init({ classes: [] });
+  await init.close();
+  const path = join(guarded.keys, "permissions.yaml");
+  writeFileSync(path, text);
+  const worldOf = (user: string, more: Record<string, string> = {}) =>
+    setupWorld({
+      MURMUR_SERVER: guarded.server.url,
+      MURMUR_NKEY_FILE: seedFile(guarded.keys, user),
+      MURMUR_INBOX_PREFIX: `_INBOX.${user}`,
+      ...more,
+    });
+  const api = worldOf("api", {
+    MURMUR_PERMISSIONS_FILE: path,
+    MURMUR_HTTP_PORT: "0",
+    MURMUR_METRICS_PORT: "0",
+  }).start("api");
+  onTestFinished(async () => {
+    const ended = new Promise((resolve) => api.once("exit", resolve));
+    api.kill("SIGTERM");
+    await ended;
+  });
+  const transport = await guarded.connect("web");
+  onTestFinished(() => transport.close());
+  const refused = { operation: "publish", subject: "murmur.task.pay.high.-.x1" };
+  const line = `${path}:3: publishers[web].capabilities needs pay`;
+  await vi.waitFor(
+    async () => expect(await askForAdvice({ transport, user: "web" }, refused)).toBe(line),
+    SOON,
+  );
+  const direct = await worldOf("web").call("submit pay --input 1");
+  expect(direct.exitCode).toBe(1);
+  expect(direct.stderr).toContain(`no line of ${path} permits it to publisher/web; it is the right of:`);
+
+  const anna = worldOf("anna", { MURMUR_OPERATE_AS: "anna" });
+  for (const [command, role] of [
+    ["doctor", "api"],
+    ["init", "init"],
+    ["office recover", "coordinator/ID"],
+  ]) {
+    const ran = await anna.call(command!);
+    expect(ran.exitCode, command).toBe(1);
+    expect(ran.stderr, command).toContain(`needs the rights of the role ${role} on NATS`);
+  }
+  // The coordinator's user, and only that, may look at the control log and call the roll.
+  const recover = await worldOf("coordinator-1").call("office recover");
+  expect(recover.stderr).not.toContain("not permit");
 });

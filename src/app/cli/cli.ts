@@ -24,7 +24,12 @@ export interface CliWorld {
     /** The file of `--config`; null for no file at all. */
     file: string | null | undefined;
     json: boolean;
-  }): Promise<{ ports: Omit<Ports, "answer" | "print" | "json">; close(): Promise<void> }>;
+  }): Promise<{
+    ports: Omit<Ports, "answer" | "print" | "json">;
+    /** Makes an error say more, where the swarm can tell more. */
+    explain?(error: unknown): Promise<unknown>;
+    close(): Promise<void>;
+  }>;
   version: string;
   /**
    * Makes the last log line of a command that is a process.
@@ -355,6 +360,8 @@ async function runCommand(
     const { aborted, reason } = session.ports.signal;
     lastLine?.tellStop(aborted ? toSwarmError(reason).message : "its work is done");
     return command.exitCode?.(output) ?? EXIT.done;
+  } catch (error) {
+    throw session.explain === undefined ? error : await session.explain(error);
   } finally {
     session.ports.terminal.status("");
     await session.close();

@@ -1,10 +1,11 @@
 // The session of one command: its settings, terminal and log, its interrupts, and connections that are made when they are needed.
 import { createLazyLogger, createLogger, createSilentMeter, silentLogger } from "../../base/index.ts";
-import { SwarmError } from "../../protocol/index.ts";
+import { SwarmError, toSwarmError } from "../../protocol/index.ts";
 import type { Transport } from "../../transport/index.ts";
 import type { TaskClient } from "../../work/index.ts";
 import { findUnknownVariables, loadConfig, type SettingName, streamLimits } from "../config.ts";
 import { withinTimeout } from "../operations/time-limit.ts";
+import type { Advisor } from "../permissions/index.ts";
 import { SUPERVISED } from "../supervisor/supervisor-link.ts";
 import { refuseDeadSwarm, resolveTarget } from "../target.ts";
 import type { Ports } from "./command.ts";
@@ -32,7 +33,12 @@ export async function openSession(
     /** Where progress is shown; default the process's standard error. */
     stderr?: TerminalStream | undefined;
   },
-): Promise<{ ports: Omit<Ports, "answer" | "print" | "json">; close(): Promise<void> }> {
+): Promise<{
+  ports: Omit<Ports, "answer" | "print" | "json">;
+  /** The error, with the advice of the front door in the place of a guess. */
+  explain(error: unknown): Promise<unknown>;
+  close(): Promise<void>;
+}> {
   const { environment, directory, stderr } = world;
   const { config, sources } = await loadConfig({ ...input, environment, directory });
   const terminal = createTerminal({ quiet: input.json, environment, stream: stderr });
@@ -49,6 +55,7 @@ export async function openSession(
   const closing = new AbortController();
   const interrupts = followInterrupts(controller);
   let transport: Promise<Transport> | undefined;
+  let advisor: Advisor | undefined;
   let tasks: Promise<TaskClient> | undefined;
 
   const connect = async () => {
@@ -57,13 +64,18 @@ export async function openSession(
       resolveTarget(config, sources, environment),
     ]);
     refuseDeadSwarm(target, config.data);
-    const advise =
-      target.nats.inboxPrefix === undefined
-        ? undefined
-        : (await import("../permissions/index.ts")).createAdvisor(
-            { inboxPrefix: target.nats.inboxPrefix, prefix: target.prefix },
-            () => null,
-          );
+    const { inboxPrefix } = target.nats;
+    if (inboxPrefix !== undefined) {
+      const { createAdvisor } = await import("../permissions/index.ts");
+      advisor = createAdvisor(
+        { inboxPrefix, prefix: target.prefix },
+        () => null,
+        (user) => async (refused) => {
+          const { askForAdvice } = await import("../../work/index.ts");
+          return askForAdvice({ transport: await ports.transport(), user }, refused);
+        },
+      );
+    }
     const timeoutMs = config.timeoutMs ?? READ_TIMEOUT_MS;
     const servers = [target.nats.servers].flat().flatMap((text) => text.split(","));
     return withinTimeout(
@@ -71,7 +83,7 @@ export async function openSession(
         ...target.nats,
         name: "murmur-cli",
         prefix: target.prefix,
-        advise,
+        advise: advisor?.advise,
         replicas: config.replicas,
         limits: streamLimits(config),
         // The command's own answer contains the error; the client's log lines would only repeat it.
@@ -116,6 +128,13 @@ export async function openSession(
   };
   return {
     ports,
+    async explain(error) {
+      const failure = toSwarmError(error);
+      const guess = failure.code === "not_permitted" ? advisor?.guessIn(failure.message) : undefined;
+      if (advisor === undefined || guess === undefined) return error;
+      const message = failure.message.replace(guess, await advisor.better(guess));
+      return new SwarmError("not_permitted", message, { field: failure.field, cause: error });
+    },
     close: async () => {
       interrupts.close();
       closing.abort(new SwarmError("cancelled", "the command has ended")); // ends an attempt that took too long

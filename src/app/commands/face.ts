@@ -56,6 +56,7 @@ export async function callOperation<I extends z.ZodType, O extends z.ZodType, E 
   options: { onEvent?: ((event: z.output<E>) => void) | undefined; timeoutMs?: number | undefined } = {},
 ): Promise<z.output<O>> {
   const checked = parse(operation.input, input, operation.name);
+  requireDirectRights(operation, ports.config.operateAs);
   const timeoutMs = options.timeoutMs ?? ports.config.timeoutMs ?? READ_TIMEOUT_MS;
   const startedMs = performance.now();
   const transport = await ports.transport();
@@ -78,6 +79,26 @@ export async function callOperation<I extends z.ZodType, O extends z.ZodType, E 
   return access === "read" && !takesLong
     ? withinTimeout(performed, leftMs + OWN_LIMIT_MS, "the swarm did not answer")
     : whileConnected(performed, transport, leftMs / LOST_SHARE);
+}
+
+/**
+ * Refuses an operation that no api process may perform, before anything is connected.
+ * @throws SwarmError `not_permitted` that names the role and the settings of its user.
+ */
+function requireDirectRights({ name, role }: Operation, operateAs: string | undefined): void {
+  if (role === undefined || operateAs === undefined) return;
+  throw needsRole(name, role, operateAs);
+}
+
+/** The error of work that a user of the front door cannot do: another role has its rights. */
+export function needsRole(work: string, role: "init" | "coordinator" | "api", operateAs: string): SwarmError {
+  const user = role === "coordinator" ? "ID" : role;
+  const named = role === "coordinator" ? "coordinator/ID" : role;
+  return new SwarmError(
+    "not_permitted",
+    `${work} needs the rights of the role ${named} on NATS, and ${operateAs} has only the front door: run it with MURMUR_NKEY_FILE=keys/${user}.seed and MURMUR_INBOX_PREFIX=_INBOX.${user}, without MURMUR_OPERATE_AS`,
+    { field: "operateAs" },
+  );
 }
 
 /** The context of an operation that this process performs itself. */

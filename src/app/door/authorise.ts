@@ -35,11 +35,14 @@ export function checkTask(rights: UserRights, task: string, capability: string |
 }
 
 /** Publishers and agents have the access of their kind; that of an operator is a line of the file. */
-function adviceOnAccess({ access, role }: UserRights, needed: Access): string {
+function adviceOnAccess(rights: UserRights, needed: Access): string {
+  const { access, role } = rights;
   return role.startsWith("operator/")
-    ? `permissions.yaml: ${keyOf(role)}.access needs ${needed}, and is ${access}`
+    ? `${placeOf(rights)}: ${keyOf(role)}.access needs ${needed}, and is ${access}`
     : `no line of permissions.yaml permits it to ${role}; it is the right of an operator with the access ${needed}`;
 }
+
+const placeOf = ({ place = "permissions.yaml" }: UserRights) => place;
 
 function covers(held: Access, needed: Access): boolean {
   return ACCESS_LEVELS.indexOf(held) >= ACCESS_LEVELS.indexOf(needed);
@@ -56,7 +59,7 @@ function checkReach(
   );
   if (foreign !== undefined) {
     throw refusal(
-      `${foreign} is none of the capabilities of ${rights.role}: ${own.join(", ")}; permissions.yaml: ${keyOf(rights.role)}.capabilities needs it`,
+      `${foreign} is none of the capabilities of ${rights.role}: ${own.join(", ")}; ${placeOf(rights)}: ${keyOf(rights.role)}.capabilities needs it`,
     );
   }
   if (filter !== undefined && filter.capability === undefined) {

@@ -54,6 +54,7 @@ export interface DoorParts {
   /** The groups of agents: see {@link OperationContext}. */
   readonly scaling?: OperationContext["scaling"];
   readonly problems?: OperationContext["problems"];
+  readonly advise?: OperationContext["advise"];
   readonly auditor: Auditor;
   readonly onRefused: (refused: RefusedOperation) => void;
   readonly meter: Pick<Meter, "operateRequests">;
@@ -200,7 +201,7 @@ class OperateDoor {
     value: unknown,
   ): Promise<unknown> {
     const { request, running, rights, operation, timeoutMs, encoding, replies } = call;
-    const { transport, tasks, scaling, problems, auditor } = this.#parts;
+    const { transport, tasks, scaling, problems, advise, auditor } = this.#parts;
     const given = parse(operation.input, value, operation.name);
     const input = await this.#authorise(rights, operation, given);
     running.controller.signal.throwIfAborted();
@@ -211,6 +212,7 @@ class OperateDoor {
         tasks,
         scaling,
         problems,
+        advise,
         office: createOfficeClient({ transport }),
         signal: running.controller.signal,
         caller: { name: rights.user, role: "api", isProven: true },

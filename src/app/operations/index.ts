@@ -10,6 +10,7 @@ import { listDeadLetters, purgeDeadLetters, replayDeadLetter, showDeadLetter } f
 import { acquireLock, listLocks, releaseLock } from "./locks.ts";
 import { recoverOffice, showOffice, transferOffice } from "./office.ts";
 import type { Operation } from "./operation.ts";
+import { advisePermission } from "./permission-advice.ts";
 import { listProblems } from "./problems.ts";
 import { showScaling } from "./scaling.ts";
 import { listSchedules, removeSchedule, setSchedule } from "./schedules.ts";
@@ -41,7 +42,7 @@ export const OPERATIONS = [
   ...[listCapabilities, pauseCapability, resumeCapability, showScaling],
   ...[showOffice, transferOffice, recoverOffice],
   ...[listBallots, showBallot, decideBallot, correctBallot, showTopology],
-  ...[putBlob, getBlob, readTrail],
+  ...[putBlob, getBlob, readTrail, advisePermission],
   ...[acquireLock, releaseLock, listLocks],
   ...[setValue, showValues, showHistory],
   ...[setSchedule, listSchedules, removeSchedule],

@@ -91,6 +91,7 @@ export const recoverOffice = defineOperation({
   /** `conflict`: the log is sound. */
   errors: ["conflict"],
   access: "admin",
+  role: "coordinator",
   audit: { isChange: ({ yes }) => yes },
   async run({ transport, office, caller }, { yes }) {
     const { recovery, perform } = await planRecovery(transport, await office.listCoordinators());

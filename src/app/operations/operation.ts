@@ -44,6 +44,10 @@ export interface OperationContext {
   readonly agentClass?: string | undefined;
   /** The groups of agents and their work; only where the permissions, which list the groups, are read. */
   readonly scaling?: Pick<GroupWorkCounter, "count" | "names"> | undefined;
+  /** The advice about an operation that NATS refused a user; only in a process that has permissions.yaml. */
+  readonly advise?:
+    | ((refused: { user: string; operation: "publish" | "subscribe"; subject: string }) => string)
+    | undefined;
   /** The watch over the problems of the swarm, in a process that keeps one. Default: the operation looks once. */
   readonly problems?: { report(): ProblemReport } | undefined;
   /** How the request arrived: its encoding and W3C trace context. A submitted task keeps both. */
@@ -119,6 +123,11 @@ export interface Operation<
   accessOf?(input: z.output<I>): Access;
   /** The part of the swarm that this input touches, for callers who may touch only some capabilities. Default: more than that. */
   reach?(input: z.output<I>): Reach;
+  /**
+   * The role whose NATS user alone has the rights that it needs, where no api process has them: the command line then does not send
+   * it through the front door.
+   */
+  readonly role?: "init" | "coordinator";
   /** True: agents may call it too, for their own capabilities. */
   readonly isForAgents?: true;
   /** The audit entry of an operation with the access `operate` or `admin`. Default: every field of the input. */

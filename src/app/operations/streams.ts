@@ -52,6 +52,7 @@ export const initStreams = defineOperation({
   /** `conflict`: a stream of another owner holds a subject of the swarm. */
   errors: ["conflict", "not_permitted"],
   access: "admin",
+  role: "init",
   audit: {
     outcome: ({ created, applied, verified, differences }) => ({
       created,

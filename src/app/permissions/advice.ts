@@ -2,10 +2,18 @@
 // permissions about each. Pure.
 // A1: an edit is named only if the tables permit the operation with it, and do not without it.
 import { dropOldest } from "../../base/index.ts";
-import { type AgentClass, agentUser, CLASS_PATTERN, type Permissions, permissionsSchema } from "./file.ts";
+import {
+  type AgentClass,
+  agentUser,
+  CLASS_PATTERN,
+  FIXED_USERS,
+  type LocatedPermissions,
+  type Permissions,
+  permissionsSchema,
+} from "./file.ts";
 import { findGrant, type NatsOperation } from "./grants.ts";
 import { permissionsOf } from "./permissions-of.ts";
-import { type Role, rolesOf } from "./role.ts";
+import { entryOf, type Role, rolesOf } from "./role.ts";
 
 /** A refused operation, and its user: see `Violation` of the transport. */
 export interface RefusedByNats {
@@ -27,38 +35,80 @@ const MAX_PARTS = 16;
 /** The most answers that are remembered. Subjects may hold ids, so their number has no bound of its own. */
 const MAX_REMEMBERED = 100;
 
+/** The question to the front door: the advice of an api process, which has the file. */
+export type AskForAdvice = (refused: Omit<RefusedByNats, "user">) => Promise<string>;
+
+/** The advice of one connection. */
+export interface Advisor {
+  /** The advice at once. Without a file it names the key by the user alone, and asks the front door for the next time. */
+  readonly advise: (refused: Omit<RefusedByNats, "user">) => string;
+  /** The guess that a message ends with, if one was asked about. */
+  guessIn(message: string): string | undefined;
+  /** An advice that {@link advise} gave, or the better one of the front door, once that has answered or failed. */
+  better(advice: string): Promise<string>;
+}
+
 /**
  * Makes the advice of one connection: the user is that of its inbox prefix. Undefined for a connection without one, in a swarm whose
- * users do not come from a permissions file.
+ * users do not come from a permissions file. `ask`: asks the front door, for a process without the file.
  */
 export function createAdvisor(
   { inboxPrefix, prefix }: { inboxPrefix?: string | undefined; prefix: string },
-  file: () => Permissions | null,
-): ((refused: Omit<RefusedByNats, "user">) => string) | undefined {
+  file: () => LocatedPermissions | null,
+  ask?: (user: string) => AskForAdvice,
+): Advisor | undefined {
   const user = INBOX_OF_USER.exec(inboxPrefix ?? "")?.[1];
   if (user === undefined) return undefined;
   let remembered = new Map<string, string>();
   let of = file();
-  return ({ operation, subject }) => {
-    const now = file();
-    if (now !== of) remembered = new Map();
-    of = now;
-    const key = `${operation} ${subject}`;
-    const advice = remembered.get(key) ?? adviceFor({ user, operation, subject }, now, prefix);
-    remembered.set(key, advice);
-    dropOldest(remembered, MAX_REMEMBERED);
-    return advice;
+  const asked = new Map<string, Promise<string>>();
+  const askFor = (key: string, refused: Omit<RefusedByNats, "user">, guess: string) => {
+    // A user without the front door cannot ask it, and the refused question would ask again.
+    const mayAsk = !FIXED_USERS.some((fixed) => fixed === user);
+    if (ask === undefined || !mayAsk || refused.subject.startsWith(`${prefix}.operate.`)) return;
+    const answer = ask(user)(refused).then(
+      (advice) => {
+        remembered.set(key, advice);
+        return advice;
+      },
+      () => guess,
+    );
+    asked.set(guess, answer);
+    dropOldest(asked, MAX_REMEMBERED);
+  };
+  return {
+    advise({ operation, subject }) {
+      const now = file();
+      if (now !== of) remembered = new Map();
+      of = now;
+      const key = `${operation} ${subject}`;
+      const known = remembered.get(key);
+      const advice = known ?? adviceFor({ user, operation, subject }, now, prefix);
+      remembered.set(key, advice);
+      dropOldest(remembered, MAX_REMEMBERED);
+      if (known === undefined && now === null) askFor(key, { operation, subject }, advice);
+      return advice;
+    },
+    guessIn: (message) => [...asked.keys()].find((guess) => message.endsWith(guess)),
+    better: async (advice) => (await asked.get(advice)) ?? advice,
   };
 }
 
+/** The file to look into, for a process that does not have it. */
+const ELSEWHERE = "permissions.yaml of the api process (its setting permissionsFile)";
+
 /**
- * The advice, as a sentence without its end: the key of the file and its new value, or the reason why no line of the file helps.
- * `file`: null where the process has no permissions file; the user is then a publisher or a class of agents without capabilities.
+ * The advice, as a sentence without its end: the file with its line, the key and its new value, or the reason why no line of the file
+ * helps. `file`: null where the process has no permissions file; the user is then a publisher or a class of agents without capabilities.
  */
-export function adviceFor(refused: RefusedByNats, file: Permissions | null, prefix: string): string {
-  const known = file ?? guessFile(refused.user, prefix);
+export function adviceFor(
+  refused: RefusedByNats,
+  file: Pick<LocatedPermissions, "permissions" | "path" | "lineOf"> | null,
+  prefix: string,
+): string {
+  const known = file?.permissions ?? guessFile(refused.user, prefix);
   const role = rolesOf(known).find(({ user }) => user === refused.user);
-  const source = "permissions.yaml";
+  const source = file?.path ?? ELSEWHERE;
   if (role === undefined) {
     return `${source} has no user ${refused.user}: add it to publishers, classes, coordinators or operators`;
   }
@@ -68,7 +118,9 @@ export function adviceFor(refused: RefusedByNats, file: Permissions | null, pref
     return `${source} permits it to ${role.title}: let the servers read the present file (murmur permissions render, reload)`;
   }
   for (const { key, value, edited } of editsOf(known, role, refused.subject)) {
-    if (isPermitted(edited)) return `${source}: ${key} needs ${value}`; // A1
+    if (!isPermitted(edited)) continue; // A1
+    const line = file?.lineOf(key === "prefix" ? [key] : entryOf(role, known));
+    return `${source}${line === undefined ? "" : `:${line}`}: ${key} needs ${value}`;
   }
   const others = rolesOf(known).filter((each) => each.kind !== role.kind && isPermitted(known, each));
   const kinds = [...new Set(others.map(({ kind }) => kind))];

@@ -121,6 +121,8 @@ export interface LocatedPermissions {
   readonly permissions: Permissions;
   /** {@link hashOfFile} of its text. */
   readonly hash: string;
+  /** The path of the file, as it was named. */
+  readonly path: string;
   /** The line of the deepest part of the path that stands in the file; undefined for an empty file. */
   lineOf(path: readonly (string | number)[]): number | undefined;
 }
@@ -154,7 +156,8 @@ export async function parsePermissions(text: string, source: string): Promise<Pe
   return (await parseLocated(text, source)).permissions;
 }
 
-async function parseLocated(text: string, source: string): Promise<LocatedPermissions> {
+/** As {@link parsePermissions}, with the lines. */
+export async function parseLocated(text: string, source: string): Promise<LocatedPermissions> {
   const refuse = (line: number | undefined, field: string, problem: string): never => {
     const place = line === undefined ? source : `${source}:${line}`;
     throw new SwarmError("invalid_input", `${place}: ${field === "" ? "the file" : field} ${problem}`, {
@@ -197,7 +200,7 @@ async function parseLocated(text: string, source: string): Promise<LocatedPermis
   const permissions = permissionsSchema.parse(value);
   const [conflict] = findConflicts(permissions);
   if (conflict !== undefined) refuse(lineOf(conflict.path), conflict.path.join("."), conflict.problem);
-  return { permissions, hash: hashOfFile(text), lineOf };
+  return { permissions, hash: hashOfFile(text), path: source, lineOf };
 }
 
 /** `publishers.0.name` → `publishers`, 0, `name`. */

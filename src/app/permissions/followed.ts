@@ -5,7 +5,13 @@
 // I2: each change is told once, whether it is taken or refused.
 import { createService, type Logger, type Service } from "../../base/index.ts";
 import { SwarmError, toSwarmError } from "../../protocol/index.ts";
-import { hashOfFile, type Permissions, parsePermissions, readPermissionsText } from "./file.ts";
+import {
+  hashOfFile,
+  type LocatedPermissions,
+  type Permissions,
+  parseLocated,
+  readPermissionsText,
+} from "./file.ts";
 import { usersOf } from "./role.ts";
 
 /** The time between two looks at the file, in ms: as between two looks at the files of the connection. A change counts within 5 s. */
@@ -27,36 +33,35 @@ export interface PermissionsChange {
 export class FollowedPermissions {
   readonly #path: string;
   readonly #log: Logger;
-  #now: Permissions;
-  #hash: string;
+  #located: LocatedPermissions;
   /** The state of the file that was refused, and the reason (I1). */
   #refused: { readonly state: string; readonly problem: string } | null = null;
 
-  private constructor(path: string, { log, ...loaded }: { log: Logger; now: Permissions; hash: string }) {
+  private constructor(path: string, { log, located }: { log: Logger; located: LocatedPermissions }) {
     this.#path = path;
     this.#log = log;
-    this.#now = loaded.now;
-    this.#hash = loaded.hash;
+    this.#located = located;
   }
 
   /** Reads the file for the first time. @throws SwarmError `invalid_input`, as `readPermissions`. */
   static async read(path: string, { log }: { log: Logger }): Promise<FollowedPermissions> {
     const text = await readPermissionsText(path);
-    return new FollowedPermissions(path, {
-      log,
-      now: await parsePermissions(text, path),
-      hash: hashOfFile(text),
-    });
+    return new FollowedPermissions(path, { log, located: await parseLocated(text, path) });
   }
 
   /** The contents that count. */
   get now(): Permissions {
-    return this.#now;
+    return this.#located.permissions;
+  }
+
+  /** The contents that count, with their lines. */
+  get located(): LocatedPermissions {
+    return this.#located;
   }
 
   /** The SHA-256 of the contents that count, in hex. */
   get hash(): string {
-    return this.#hash;
+    return this.#located.hash;
   }
 
   /** The reason why the file cannot be used now; null for a good one. The earlier contents count all the same (I1). */
@@ -88,7 +93,7 @@ export class FollowedPermissions {
 
   /** Looks once, takes a changed file that can be used, and tells the change (I2). Never rejects. */
   async look(onChange: (change: PermissionsChange) => void): Promise<void> {
-    const from = this.#hash;
+    const from = this.hash;
     let to: string | null = null;
     try {
       const text = await readPermissionsText(this.#path);
@@ -99,11 +104,10 @@ export class FollowedPermissions {
         return;
       }
       if (this.#refused?.state === to) return;
-      const next = await parsePermissions(text, this.#path);
-      this.#requireSameSwarm(next);
-      const change = { outcome: "done", from, to, ...countUsers(this.#now, next) };
-      this.#now = next;
-      this.#hash = to;
+      const next = await parseLocated(text, this.#path);
+      this.#requireSameSwarm(next.permissions);
+      const change = { outcome: "done", from, to, ...countUsers(this.now, next.permissions) };
+      this.#located = next;
       this.#refused = null;
       this.#log.info(
         { file: this.#path, added: change.added, removed: change.removed },
@@ -125,10 +129,10 @@ export class FollowedPermissions {
 
   /** The names of subjects and streams begin with the prefix, and the connection of this process has one account. */
   #requireSameSwarm({ prefix }: Permissions): void {
-    if (prefix === this.#now.prefix) return;
+    if (prefix === this.now.prefix) return;
     throw new SwarmError(
       "invalid_input",
-      `${this.#path}: prefix must stay ${this.#now.prefix}, got ${prefix}; another swarm needs processes of its own`,
+      `${this.#path}: prefix must stay ${this.now.prefix}, got ${prefix}; another swarm needs processes of its own`,
       { field: "prefix" },
     );
   }

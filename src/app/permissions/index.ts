@@ -4,13 +4,14 @@
 //   rightsOf("web", file);                          // the operations and capabilities of a user at the front door
 //   permissionsOf(findRole("agent/default", file), file);   // its subjects on NATS
 //   renderAccounts(file, requirePublicKeys("keys", usersOf(file)));   // the accounts of nats-server
-export { adviceFor, createAdvisor } from "./advice.ts";
+export { type Advisor, adviceFor, createAdvisor } from "./advice.ts";
 export {
   agentUser,
   CLASS_PATTERN,
   DEFAULT_CLASS,
   type LocatedPermissions,
   type Permissions,
+  parseLocated,
   parsePermissions,
   permissionsSchema,
   readLocated,
@@ -40,9 +41,10 @@ export {
   classNamesOf,
   groupsOf,
   keyOf,
+  locateRights,
   rightsOf,
   type ScaledGroup,
   type UserRights,
 } from "./rights.ts";
-export { findRole, type Role, rolesOf, usersOf } from "./role.ts";
-export { type Attempt, entryOf, planTrial, type TrialPlan } from "./trial.ts";
+export { entryOf, findRole, type Role, rolesOf, usersOf } from "./role.ts";
+export { type Attempt, planTrial, type TrialPlan } from "./trial.ts";

@@ -1,6 +1,7 @@
 // The rights of one user at the front door of a swarm with permissions: the operations and the capabilities. Pure.
 import type { Access } from "../operations/operation.ts";
-import { agentUser, type Permissions } from "./file.ts";
+import { agentUser, type LocatedPermissions, type Permissions } from "./file.ts";
+import { entryOf, rolesOf } from "./role.ts";
 
 /** The rights of a user at the front door. */
 export interface UserRights {
@@ -11,6 +12,8 @@ export interface UserRights {
   readonly access: Access | null;
   /** The capabilities whose tasks the user may touch. Null: all. */
   readonly capabilities: readonly string[] | null;
+  /** The file and the line of the user's entry, as an error names them. Default: `permissions.yaml`. */
+  readonly place?: string | undefined;
 }
 
 /** The rights of the user whose name NATS proved; null for a user who may call nothing. */
@@ -27,6 +30,15 @@ export function rightsOf(user: string, file: Permissions): UserRights | null {
   const agents = file.classes.find(({ name }) => agentUser(name) === user);
   if (agents === undefined) return null;
   return { user, role: `agent/${agents.name}`, access: null, capabilities: agents.capabilities };
+}
+
+/** As {@link rightsOf}, with the place of the user's entry. */
+export function locateRights(user: string, file: LocatedPermissions): UserRights | null {
+  const rights = rightsOf(user, file.permissions);
+  const role = rolesOf(file.permissions).find((each) => each.user === user);
+  if (rights === null || role === undefined) return rights;
+  const line = file.lineOf(entryOf(role, file.permissions));
+  return { ...rights, place: line === undefined ? file.path : `${file.path}:${line}` };
 }
 
 const LISTS: Readonly<Record<string, string>> = {

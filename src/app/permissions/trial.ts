@@ -57,23 +57,6 @@ export function planTrial(role: Role, file: Permissions): TrialPlan {
   };
 }
 
-/** The path of the entry in the file that a role's rights come from. Roles of every swarm have none of their own: the prefix names it. */
-export function entryOf(role: Role, file: Permissions): readonly (string | number)[] {
-  const named = (list: readonly { name: string }[]) => list.findIndex(({ name }) => name === role.name);
-  switch (role.kind) {
-    case "publisher":
-      return ["publishers", named(file.publishers)];
-    case "agent":
-      return ["classes", named(file.classes)];
-    case "operator":
-      return ["operators", named(file.operators)];
-    case "coordinator":
-      return ["coordinators", file.coordinators.indexOf(role.name)];
-    default:
-      return ["prefix"];
-  }
-}
-
 type Line = Omit<Attempt, "isNeeded">;
 
 function linesOf({ publish, subscribe }: RolePermissions): Line[] {

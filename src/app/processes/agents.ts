@@ -92,6 +92,7 @@ async function loadProcess(
     description: `Murmur agents: ${roles.join(", ")}`,
     preparation: createConsumers ? awaitStreams : awaitConsumers(capabilities),
     timeOf: createConsumers ? undefined : timeOf(capabilities),
+    mayOperate: true,
     prepare: ({ transport, log, processId, signal }, tell) =>
       waitForPlacedStream(
         transport,

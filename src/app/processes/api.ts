@@ -19,11 +19,12 @@ import { describeInstallation, noteStart } from "../office/installation.ts";
 import { auditThrough } from "../office/operation-audit.ts";
 import { OPERATIONS } from "../operations/index.ts";
 import {
+  adviceFor,
   capabilitiesOf,
   FollowedPermissions,
   groupsOf,
+  locateRights,
   type PermissionsChange,
-  rightsOf,
 } from "../permissions/index.ts";
 import { ProblemWatch } from "../problems/watch.ts";
 import { SetupError } from "../setup-error.ts";
@@ -57,7 +58,7 @@ export async function runApi(
       const capabilities = permissions === undefined ? [] : capabilitiesOf(permissions.now);
       return {
         description: "Murmur's front door: submit, HTTP, due tasks",
-        permissions: permissions === undefined ? undefined : () => permissions.now,
+        permissions: permissions === undefined ? undefined : () => permissions.located,
         preparation: init
           ? createStreams({ apply, capabilities, classes: [ports.config.agentClass] })
           : awaitStreams,
@@ -108,7 +109,8 @@ function assembleApi(
       ? createFrontDoor({ transport, client: tasks, log })
       : createOperateDoor({
           ...{ transport, tasks, scaling, problems, meter, log, auditor, operations: OPERATIONS },
-          rightsOf: (user) => rightsOf(user, permissions.now),
+          rightsOf: (user) => locateRights(user, permissions.located),
+          advise: (refused) => adviceFor(refused, permissions.located, transport.prefix),
           onRefused: refused.onRefused,
         });
   let apiUrl = "";

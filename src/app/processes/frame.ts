@@ -16,13 +16,13 @@ import {
 } from "../../base/index.ts";
 import { createSubjects, encode, type StreamKey, SwarmError } from "../../protocol/index.ts";
 import { connectNats, describeSkew, type Transport } from "../../transport/index.ts";
-import { REDELIVERY_CAUSES } from "../../work/index.ts";
+import { askForAdvice, REDELIVERY_CAUSES } from "../../work/index.ts";
 import type { Ports } from "../cli/command.ts";
 import { streamLimits } from "../config.ts";
 import { listenNear } from "../http/listen.ts";
 import { probeRoutes } from "../http/probes.ts";
 import { type Check, Readiness } from "../http/readiness.ts";
-import { createAdvisor, type Permissions } from "../permissions/index.ts";
+import { createAdvisor, type LocatedPermissions } from "../permissions/index.ts";
 import { joinSupervisor } from "../supervisor/supervisor-link.ts";
 import { refuseDeadSwarm, resolveTarget } from "../target.ts";
 import { VERSION } from "../version.ts";
@@ -91,7 +91,9 @@ export interface ProcessKind {
   /** The consumer that tells the server's time, for a process that may not look at streams. */
   timeOf?: { stream: StreamKey; consumer: string } | undefined;
   /** The permissions file of now, for the advice about violations; without it the advice names keys by the user alone. */
-  permissions?: (() => Permissions | null) | undefined;
+  permissions?: (() => LocatedPermissions | null) | undefined;
+  /** True: the user of the process may call the front door, and asks it for advice in the place of a file. */
+  mayOperate?: true;
   /** How often the connection is checked, in ms; the transport's default without it. */
   pingIntervalMs?: number;
   /** Waits for further things that the process needs before it starts, and tells `/readyz` about the wait. */
@@ -236,7 +238,19 @@ async function connect(
   const { processId, ...rest } = parts;
   const target = await resolveTarget(config, ports.sources, ports.environment);
   refuseDeadSwarm(target, config.data);
-  return connectNats({
+  let connected: Transport | undefined;
+  const ask = (user: string) => async (refused: { operation: string; subject: string }) => {
+    if (connected === undefined) throw new SwarmError("unavailable", "the process connects");
+    const advice = await askForAdvice({ transport: connected, user }, refused);
+    parts.log.warn({ ...refused, advice }, "the api process names the line that permits it");
+    return advice;
+  };
+  const advisor = createAdvisor(
+    { ...target.nats, prefix: target.prefix },
+    kind.permissions ?? (() => null),
+    kind.mayOperate === true ? ask : undefined,
+  );
+  connected = await connectNats({
     ...target.nats,
     ...rest,
     name: `${name} ${processId}`,
@@ -245,9 +259,10 @@ async function connect(
     limits: streamLimits(config),
     pingIntervalMs: kind.pingIntervalMs,
     timeOf: kind.timeOf,
-    advise: createAdvisor({ ...target.nats, prefix: target.prefix }, kind.permissions ?? (() => null)),
+    advise: advisor?.advise,
     waitOnFirstConnect: true,
   });
+  return connected;
 }
 
 /** The kinds of fenced writes of each kind of process. */

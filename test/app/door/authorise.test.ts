@@ -32,6 +32,7 @@ const INPUTS: Readonly<Record<string, object>> = {
   "blob-put": { data: new Uint8Array(1) },
   "blob-get": { $blob: "a".repeat(64), bytes: 1 },
   "journal-read": { capability: "echo", task: "t" },
+  "permission-advise": { operation: "publish", subject: "s" },
   "lock-acquire": { name: "l" },
   "lock-release": { name: "l", owner: "o", token: 1 },
   "config-set": { name: "n", value: 1 },
@@ -63,8 +64,9 @@ test.each(OPERATIONS)(
 test.each(OPERATIONS)("$name of another capability is refused to a user with capabilities", ({ name }) => {
   const rights = user("admin", ["other", "third"]);
   const decide = () => ask(rights, name, inputOf(name));
-  // An input that names a task is decided by the task's capability, and a blob belongs to none.
-  if (name.startsWith("blob-")) expect(decide()).toMatchObject({ task: null });
+  // An input that names a task is decided by the task's capability; a blob and an advice belong to none.
+  if (name.startsWith("blob-") || name === "permission-advise")
+    expect(decide()).toMatchObject({ task: null });
   else if (
     name === "ballot-show" ||
     (name !== "schedule-set" && "task" in inputOf(name) && !("capability" in inputOf(name)))
@@ -96,6 +98,16 @@ test("a list of a user with one capability is narrowed to it; one with several m
   const two = user("read", ["echo", "code"]);
   expect(() => ask(two, "task-list", {})).toThrow(refused("must name one capability: echo, code"));
   expect(ask(two, "dead-list", { capability: "code" }).input).toMatchObject({ capability: "code" });
+});
+
+test("a refusal names the file and the line of the caller's entry", () => {
+  const rights = { ...user("read", ["echo"]), place: "p.yaml:7" };
+  expect(() => ask(rights, "task-submit", { capability: "echo" })).toThrow(
+    refused("p.yaml:7: operators[u].access needs submit, and is read"),
+  );
+  expect(() => ask(rights, "dead-list", { capability: "pay" })).toThrow(
+    refused("p.yaml:7: operators[u].capabilities needs it"),
+  );
 });
 
 test("an agent class reads the journals of its own capabilities only", () => {

@@ -88,6 +88,7 @@ async function setup(way: (typeof WAYS)[number]) {
   onTestFinished(() => tasks.close());
   const groups = [{ name: "sorters", capabilities: ["classify"] }];
   const scaling = new GroupWorkCounter({ transport, office, groups: () => groups });
+  const advise = ({ user, subject }: { user: string; subject: string }) => `p.yaml:1: ${user} ${subject}`;
   const context: OperationContext = {
     transport,
     tasks,
@@ -95,10 +96,11 @@ async function setup(way: (typeof WAYS)[number]) {
     signal: new AbortController().signal,
     caller: { name: "ada", role: "test" },
     scaling,
+    advise,
     timeoutMs: 60_000,
   };
   const door = createOperateDoor({
-    ...{ transport, tasks, scaling, operations: OPERATIONS, meter: createMeter(), log: silentLogger },
+    ...{ transport, tasks, scaling, advise, operations: OPERATIONS, meter: createMeter(), log: silentLogger },
     rightsOf: (user) => ({ user, role: "operator/ada", access: "admin", capabilities: null }),
     auditor: auditThrough(writer),
     onRefused: () => undefined,
@@ -145,6 +147,9 @@ async function performEach(way: (typeof WAYS)[number]): Promise<void> {
   await call("task-retry", { task: "t2" });
   expect((await call("journal-read", { capability: "echo", task: "t2" })).output.places).toBeNull();
   await call("task-submit", { capability: "echo", id: "t3", notBefore: 600_000 });
+  expect((await call("permission-advise", { operation: "publish", subject: "s" })).output).toEqual({
+    advice: "p.yaml:1: ada s",
+  });
   const places = { priority: "normal", scope: "-" };
   expect((await call("journal-read", { capability: "echo", task: "t3", places })).output).toEqual({
     records: [],

@@ -18,6 +18,7 @@ import { isAlive } from "../../supervisor/identity.ts";
 import { probeServer } from "../../supervisor/server-probe.ts";
 import { readState } from "../../supervisor/state.ts";
 import { resolveTarget } from "../../target.ts";
+import { needsRole } from "../face.ts";
 import { showProblems } from "../views/problems.ts";
 import {
   type Finding,
@@ -70,7 +71,11 @@ export const command = defineCommand({
         field: "role",
       });
     }
-    const swarm = await checkSwarm(ports);
+    const swarm = await checkSwarm(ports).catch((error: unknown) => {
+      const { operateAs } = ports.config;
+      if (operateAs === undefined || toSwarmError(error).code !== "not_permitted") throw error;
+      throw needsRole("doctor", "api", operateAs);
+    });
     const checks = [...checkProcesses(ports), ...swarm.checks];
     const isPaged = swarm.problems?.problems.some(({ severity }) => severity === "page") === true;
     return { healthy: isHealthy(checks) && !isPaged, checks, problems: swarm.problems, trial: null };
