@@ -106,9 +106,13 @@ const WIDE = {
   account: "also tells the limits and the use of the whole account",
   create: "the creator of a consumer may choose the subject of its deliveries",
   placed: "the office may choose an agent of any class",
-  later: "the subject names no capability, so the user may delay tasks of any",
+  later:
+    "the subject names no capability, so the user may delay tasks of any; nats-server allows roll-ups in a stream with schedules, so one message may remove all delayed tasks",
   marks: "a mark holds the time of the cancel, and the reader must know the scope",
-  blobs: "blobs are named by their hash, not by capability",
+  blobs:
+    "blobs are named by their hash, not by capability; object stores need roll-ups, so one message may remove all of them",
+  journal:
+    "the end of a journal is a roll-up, and NATS allows roll-ups for a whole stream, so one message may remove the journals of all tasks",
 } as const;
 
 // An agent gets no right to a stream: no list, no purge, no consumer but its own, and no read that names its subject in the body.
@@ -142,7 +146,11 @@ function grantAgent(table: Table): void {
       limits.map((key) => api.directGetOf(names.storeOf("limits"), key)),
     );
     list.publish(`store the results of ${capability}`, names.subject("result", { capability }));
-    list.publish(`journal the attempts of ${capability}`, names.subject("journal", { capability }));
+    list.publish(
+      `journal the attempts of ${capability}`,
+      names.subject("journal", { capability }),
+      WIDE.journal,
+    );
     list.publish(`store dead letters of ${capability}`, names.subject("dead", { capability }));
     list.subscribe(`answer asks of ${capability}`, names.subject("ask", { capability }));
   }

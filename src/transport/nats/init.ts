@@ -375,7 +375,7 @@ function configOfBucket(spec: BucketSpec, replicas: number): StreamConfig {
     max_age: spec.ttlMs * NANOS_PER_MS,
     allow_msg_schedules: false,
     allow_msg_ttl: false,
-    allow_rollup_hdrs: true,
+    allow_rollup_hdrs: isObject, // ADR-20 replaces a description by a rollup; a key has one message anyway, and "all" would remove every key
     deny_delete: !isObject,
     deny_purge: false,
     allow_direct: spec.allowsDirect,
