@@ -6,6 +6,7 @@
 // R2: a step with `once` is performed only after its begin is recorded, and a begin without an end ends the attempt: see StepWait.
 // R3: an attempt that lost the journal to another attempt is stale: `onStale` aborts it, and its steps fail with `stale_attempt`.
 // R4: after `close` nothing is appended, and the journal's tip is known, or `close` rejects.
+// R5: an attempt replays only a journal that has the record it started with. A leader that was cut off answers without the newest ones.
 import {
   backoffDelayMs,
   type Chance,
@@ -89,7 +90,7 @@ export interface RecorderParts {
 interface StepFailure {
   readonly thrown: unknown;
   readonly retryable: boolean;
-  /** The number of steps that had begun when it failed. */
+  /** The number of steps that the code had asked for when it failed, recorded ones included. */
   readonly begun: number;
 }
 
@@ -130,6 +131,7 @@ export class StepRecorder {
     { once }: { once: boolean },
     work: (step: StepFacts) => unknown,
   ): Promise<unknown> {
+    this.#begun++;
     if (!this.#isLoaded) await this.#loadOnce();
     const { phase } = this.#state;
     if (phase !== "open") throw errorOfPhase(phase);
@@ -143,7 +145,6 @@ export class StepRecorder {
     }
     if (this.#bytes >= STEPS_LIMIT_BYTES) throw tooLarge(name, 0, this.#bytes);
     this.#count++;
-    this.#begun++;
     if (once) await this.#recordBegin(name);
     const startedMs = this.#parts.clock.now();
     const step = { name, effectKey: stepEffectKey(this.#parts.attempt.key, name) };
@@ -190,8 +191,17 @@ export class StepRecorder {
   }
 
   async #load(): Promise<void> {
+    const { ledger } = this.#parts;
+    const { tipSeq } = ledger;
+    const records = await ledger.records();
+    if ((records.at(-1)?.seq ?? 0) < tipSeq) {
+      throw new SwarmError(
+        "unavailable",
+        `the recorded steps cannot be read: expected the journal up to record ${tipSeq}, got it up to ${records.at(-1)?.seq ?? 0}; the attempt will be retried`,
+      ); // R5
+    }
     const fold = new StepsFold({ keepsOutputs: true });
-    for (const { record } of await this.#parts.ledger.records()) fold.add(record);
+    for (const { record } of records) fold.add(record);
     this.#known = fold.steps;
     this.#count = fold.steps.size;
     this.#bytes = fold.bytes;
@@ -204,6 +214,7 @@ export class StepRecorder {
     if (known.state === "done") return known.blob === undefined ? known.output : this.#readBlob(known.blob);
     const error = fromWire(known.error ?? { code: "internal", message: "a step failed without a reason" });
     const { retryable } = error;
+    await Promise.resolve(); // the code asks for parallel steps in one turn
     this.#failures.set(name, { thrown: error, retryable, begun: this.#begun });
     throw error;
   }
