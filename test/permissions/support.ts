@@ -21,8 +21,8 @@ export interface GuardedServer {
   readonly file: Permissions;
   /** The folder of the keys. */
   readonly keys: string;
-  /** Connects as a user. The test closes the transport. */
-  connect(user: string): Promise<Transport>;
+  /** Connects as a user. The test closes the transport. `url`: a proxy before the server. */
+  connect(user: string, url?: string): Promise<Transport>;
   seed(user: string): string;
   /** Writes another permissions file for the server, which reads it at its next reload. */
   rewrite(text: string): Promise<Permissions>;
@@ -50,9 +50,9 @@ export async function startGuarded(text: string): Promise<GuardedServer> {
     server,
     file,
     keys,
-    connect: (user) =>
+    connect: (user, url = server.url) =>
       connectNats({
-        servers: server.url,
+        servers: url,
         credentials: { nkeyFile: seedFile(keys, user) },
         inboxPrefix: `_INBOX.${user}`,
         name: "test",

@@ -250,7 +250,7 @@ function grantCoordinator(table: Table): void {
   list.publish("store verdicts and results of ballots", names.subject("result"));
   list.subscribe("hear answers", [names.subject("doneOf"), names.subject("result")]);
   list.publish("store dead letters of ballots", names.subject("dead"));
-  list.publish("journal hand-overs", names.subject("journal"));
+  list.publish("close the journals of cancelled questions", names.subject("journal"));
   for (const key of ["tasks", "later", ...names.placedKeys] as const)
     grantWholeStream(table, key, ["read", "purge"]);
   list.publish("find the streams of placed tasks", api.streamNames);
@@ -315,7 +315,6 @@ function grantApi(table: Table): void {
   const { names, list } = table;
   grantProcess(table, "murmur-api");
   grantSteward(table);
-  list.subscribe("take tasks at the front door", names.subject("submit"));
   list.subscribe("perform operations for users", [names.subject("operate"), names.subject("operateReceipt")]);
   list.publish("submit tasks", names.subject("task"));
   list.publish("delay tasks", names.subject("later"));
@@ -350,7 +349,6 @@ function grantApi(table: Table): void {
     grantWholeStream(table, key, ["read", "purge"]);
   }
   grantWholeStream(table, "audit", ["read"]);
-  grantWholeStream(table, "office", ["read"]);
   const [tasks, later] = [names.stream("tasks"), names.stream("later")];
   list.publish("list queues", [api.consumerList(tasks), api.consumerInfo(tasks, "*")]);
   for (const key of names.placedKeys)

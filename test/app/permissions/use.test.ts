@@ -9,8 +9,14 @@ import {
   type Permissions,
   parsePermissions,
   permissionsOf,
+  reloadServers,
 } from "../../../src/app/permissions/index.ts";
+import { createMeter, silentLogger } from "../../../src/base/index.ts";
+import { connect } from "../../../src/client/index.ts";
 import { fitsFilter } from "../../../src/protocol/index.ts";
+import { connectNats } from "../../../src/transport/index.ts";
+import { createDoorCaller } from "../../../src/work/index.ts";
+import { startGuarded } from "../../permissions/support.ts";
 import { startNatsServer } from "../../support/nats-server.ts";
 import { type Recorder, startRecorder } from "../../support/recorder.ts";
 import { connectTo, eventually, setupWorld } from "../support.ts";
@@ -24,21 +30,100 @@ export default defineAgent({
   slots: 4,
   async run(task, ctx) {
     if (task.input?.fail === true && ctx.attempt === 1) throw new RetryableError("once", { retryAfterMs: 10 });
+    if (task.input?.talks === true) {
+      ctx.broadcast("news", 1);
+      return await ctx.ask("echo", 1);
+    }
     if (task.input?.isLarge === true) return { answer: "x".repeat(700_000) };
     return task.input;
   },
 });
 `;
 
-/** The lines that no step of this test uses, by their uses. */
-const UNUSED = [
-  "settle an audit entry whose fate is unknown", // only after an append without an answer
-  "look whether a placed task that waited is still here", // only a task that waited for a second
-];
+/** Reasons that hold for several roles. */
+const SHARED_INBOX = "all processes of this test have one inbox prefix; the attempts try each";
+const NO_ANSWER = "only after an append without an answer (test/audit)";
+const DEATH = "only the neighbour of a process that died (test/app/scenarios/lifecycle)";
+const SCHEDULES = "schedules, which wait for their time (test/coordinator/schedules)";
+const RECOVERY = "a new holder of the office, or a long log (test/coordinator/office)";
+const BALLOT_ENDS = "cancelled, large and failed ballots (test/coordinator/ballots)";
+const FOREIGN_BLOBS = "a body that another client's object store wrote (test/transport/nats)";
+
+/** The lines that no step of this test uses, by their uses, each with the reason and the tests that use it. */
+const UNUSED: Readonly<Record<string, Readonly<Record<string, string>>>> = {
+  "agent/default": {
+    "settle an audit entry whose fate is unknown": NO_ANSWER,
+    "look whether a placed task that waited is still here": "only a task that waited for a second",
+    "ask a named agent": "an ask that names an agent (test/agent)",
+    "delay a task": "a retry after more than the acknowledgement's time (test/work/attempt)",
+    "hear broadcasts of agents": "agents that follow a topic (test/agent)",
+    "tell that another process died": DEATH,
+    "write its audit log":
+      "a rejected second result, or a message with a foreign reply (test/app/scenarios/hostile-subjects)",
+  },
+  "coordinator/coordinator-1": {
+    "ask agents whether they live": "a host that may be dead (test/coordinator/registry)",
+    "ask where a task runs": "a placed task whose host is gone (test/coordinator/placement)",
+    "call the roll of coordinators before the office is recovered":
+      "office recover (test/permissions/front-door)",
+    "cancel questions of ballots": BALLOT_ENDS,
+    "delay tasks of schedules": SCHEDULES,
+    "find a leader with another list of coordinators": "three coordinators (test/app/scenarios/coordinators)",
+    "close the journals of cancelled questions": BALLOT_ENDS,
+    "look for marks of cancelled scopes": BALLOT_ENDS,
+    "read and replace snapshots": RECOVERY,
+    "read journal": "a placed task whose host is gone (test/coordinator/placement)",
+    "read large bodies": BALLOT_ENDS,
+    "read large bodies of other clients": FOREIGN_BLOBS,
+    "read later": SCHEDULES,
+    "read placed-default": "a placed task whose host is gone (test/coordinator/placement)",
+    "read results":
+      "the answers of a ballot that another coordinator began (test/app/scenarios/ballot-kills)",
+    "read tasks": "a paused capability (test/coordinator)",
+    "remove messages of later": SCHEDULES,
+    "remove messages of office": RECOVERY,
+    "remove messages of placed-default": "a placed task whose host is gone (test/coordinator/placement)",
+    "remove messages of tasks": BALLOT_ENDS,
+    "replies to its own requests": SHARED_INBOX,
+    "settle an audit entry after a foreign message": "a foreign message on its own subject (test/audit)",
+    "settle an audit entry whose fate is unknown": NO_ANSWER,
+    "store dead letters of ballots": BALLOT_ENDS,
+    "store large bodies": BALLOT_ENDS,
+    "store snapshots": RECOVERY,
+    "submit tasks of schedules, and return placed tasks": SCHEDULES,
+    "tell that another process died": DEATH,
+    vote: "three coordinators (test/app/scenarios/coordinators)",
+  },
+  api: {
+    "ask where a task runs": "the cancel of a running task (test/work/client)",
+    "close journals": "the cancel of a task that was tried (test/work/client)",
+    "read audit": "the line above reads the log; these forms read one entry (test/audit)",
+    "read large bodies of other clients": FOREIGN_BLOBS,
+    "remove messages of journal": "the sweep of ended tasks, hourly (test/work/stores)",
+    "remove messages of results": "a purge of ended tasks (test/app/operations)",
+    "replies to its own requests": SHARED_INBOX,
+    "settle an audit entry whose fate is unknown": NO_ANSWER,
+    "store dead letters of unreadable tasks": "an unreadable delayed task (test/work)",
+    "tell that another process died": DEATH,
+    "tell what operators did to tasks": "the move and the retry of a task (test/app/operations)",
+  },
+  init: {
+    "replies to its own requests": SHARED_INBOX,
+    "tell the account's storage when a stream does not fit":
+      "an account without room (test/transport/nats/init)",
+  },
+  "publisher/web": {
+    "submit tasks of": "programs in other languages, which the page shows; the client takes the front door",
+  },
+  "operator/anna": {},
+  system: {},
+};
 
 const FILE = `version: 1
-classes: [{ name: default, capabilities: [echo, limited] }]
+publishers: [{ name: web, capabilities: [echo] }]
+classes: [{ name: default, capabilities: [echo, limited], asks: [echo] }]
 coordinators: [coordinator-1]
+operators: [{ name: anna, access: admin }]
 `;
 
 /** The subjects that no line of the role allows. Inboxes are left out: without permissions they name no user. */
@@ -59,6 +144,25 @@ function findForbidden(
       )
       .map((subject) => `${operation} ${subject}`),
   );
+}
+
+/** The uses of the role without any subject that was recorded, of one capability or another, sorted. */
+function findUnused(
+  { published, subscribed }: Pick<Recorder, "published" | "subscribed">,
+  role: string,
+  file: Permissions,
+): string[] {
+  const { publish, subscribe } = permissionsOf(findRole(role, file), file);
+  const useOf = ({ why }: Grant) => why.replace(/ (echo|limited)\b/, "");
+  const isUsed =
+    (subjects: ReadonlySet<string>) =>
+    ({ subject }: Grant) =>
+      [...subjects].some((each) => each === subject || fitsFilter(subject, each));
+  const used = new Set(
+    [...publish.allow.filter(isUsed(published)), ...subscribe.allow.filter(isUsed(subscribed))].map(useOf),
+  );
+  const all = new Set([...publish.allow, ...subscribe.allow].map(useOf));
+  return [...all].filter((use) => !used.has(use)).sort();
 }
 
 test("the processes of a swarm use no subject that their roles may not use, and an agent has no right to a stream", async () => {
@@ -86,10 +190,20 @@ test("the processes of a swarm use no subject that their roles may not use, and 
     onTestFinished(stop);
     return { ...recorder, stop };
   };
-  const [api, coordinator, agent] = await Promise.all(
-    ["api --init", "coordinator", "agent run echo limited"].map(start),
+  const record = async (port: number) => {
+    const recorder = await startRecorder(port);
+    onTestFinished(() => recorder.close());
+    return recorder;
+  };
+  const [init, web, anna] = await Promise.all([1, 2, 3].map(() => record(server.port)));
+  const file = await parsePermissions(FILE, "test");
+  const made = await world.call(
+    `init --permissions ${join(world.directory, "permissions.yaml")} --server ${init!.url}`,
   );
-  // The api process makes the consumers of the capabilities in the file, and the agent waits for them.
+  expect(made.exitCode, made.stderr).toBe(0);
+  const [api, coordinator, agent] = await Promise.all(
+    ["api", "coordinator", "agent run echo limited"].map(start),
+  );
   await eventually(
     async () =>
       (
@@ -106,28 +220,107 @@ test("the processes of a swarm use no subject that their roles may not use, and 
   expect(await run("echo", { $fail: "terminal" })).toBe("failed");
   expect(await run("limited", { fail: true })).toBe("completed");
   expect(await run("limited", { isLarge: true }, { scope: "one" })).toBe("completed");
+  expect(await run("limited", { talks: true })).toBe("completed");
   expect(await run("echo", 1, { route: "best" })).toBe("completed");
   expect(await run("echo", 1, { notBefore: 50 })).toBe("completed");
-  await tasks.cancelScope("one");
+  await operateAs(anna!.url);
+  await publishAs(web!.url);
+  const system = await recordSystem();
   await Promise.all([agent!.stop(), coordinator!.stop(), api!.stop()]);
 
-  const file = await parsePermissions(FILE, "test");
   expect(findForbidden(agent!, "agent/default", file)).toEqual([]);
   expect(findForbidden(coordinator!, "coordinator/coordinator-1", file)).toEqual([]);
-  // The api process of `up` also creates the streams.
-  const created = new Set(findForbidden(api!, "init", file));
-  expect(findForbidden(api!, "api", file).filter((line) => created.has(line))).toEqual([]);
+  expect(findForbidden(api!, "api", file)).toEqual([]);
+  expect(findForbidden(init!, "init", file)).toEqual([]);
+  expect(findForbidden(web!, "publisher/web", file)).toEqual([]);
+  expect(findForbidden(anna!, "operator/anna", file)).toEqual([]);
 
   const { publish } = permissionsOf(findRole("agent/default", file), file);
-  const ofJetStream = publish.allow.filter(({ subject }) => subject.startsWith("$"));
   const wide =
     /\.(STREAM|CONSUMER\.(CREATE|LIST|NAMES|DELETE|PAUSE))\.|DIRECT\.GET\.[^.]+$|^\$JS\.API\.INFO$/;
-  const isUsed = ({ subject }: Grant) => [...agent!.published].some((each) => fitsFilter(subject, each));
+  const ofJetStream = publish.allow.filter(({ subject }) => subject.startsWith("$"));
   expect([...new Set(ofJetStream.filter(({ subject }) => wide.test(subject)).map(({ why }) => why))]).toEqual(
     [],
   );
-  // The agent has each use, of one capability or another.
-  const useOf = ({ why }: Grant) => why.replace(/ (echo|limited)\b/, "");
-  const usedFor = new Set(ofJetStream.filter(isUsed).map(useOf));
-  expect([...new Set(ofJetStream.map(useOf))].filter((use) => !usedFor.has(use))).toEqual(UNUSED);
+  const recorders = {
+    "agent/default": agent!,
+    "coordinator/coordinator-1": coordinator!,
+    api: api!,
+    init: init!,
+    "publisher/web": web!,
+    "operator/anna": anna!,
+    system: system!,
+  };
+  const unused = Object.entries(recorders).map(([role, recorder]) => [
+    role,
+    findUnused(recorder, role, file),
+  ]);
+  expect(Object.fromEntries(unused)).toEqual(
+    Object.fromEntries(Object.entries(UNUSED).map(([role, uses]) => [role, Object.keys(uses).sort()])),
+  );
 }, 120_000);
+
+/** Calls operations of every family at the front door, as an operator. */
+async function operateAs(server: string): Promise<void> {
+  const transport = await connectNats({ ...CONNECTION, servers: server, inboxPrefix: "_INBOX.anna" });
+  onTestFinished(() => transport.close());
+  const caller = createDoorCaller({ transport, user: "anna" });
+  const call = async (name: string, input: object = {}) =>
+    caller.call(name, input, {
+      timeoutMs: 60_000,
+      onEvent: () => undefined,
+      encoding: "data" in input ? "msgpack" : "json", // JSON has no bytes
+    });
+  for (const [name, input] of OPERATED) await call(name, input);
+}
+
+/** Runs a task and hears its result, as a publisher. */
+async function publishAs(server: string): Promise<void> {
+  const client = await connect({
+    servers: server,
+    prefix: "murmur",
+    inboxPrefix: "_INBOX.web",
+    operateAs: "web",
+  });
+  onTestFinished(() => client.close());
+  await client.run({ capability: "echo", input: 1 }, { timeoutMs: 60_000 });
+}
+
+/** Reloads a server with permissions, and returns the subjects of the user system. */
+async function recordSystem(): Promise<Recorder> {
+  const guarded = await startGuarded(FILE);
+  onTestFinished(() => guarded.stop());
+  const recorder = await startRecorder(guarded.server.port);
+  onTestFinished(() => recorder.close());
+  const transport = await guarded.connect("system", recorder.url);
+  onTestFinished(() => transport.close());
+  await reloadServers(transport.bus);
+  return recorder;
+}
+
+const CONNECTION = { name: "test", prefix: "murmur", log: silentLogger, meter: createMeter() };
+const OPERATED: readonly (readonly [string, object])[] = [
+  ["task-run", { capability: "echo", input: 1 }],
+  ["task-run", { capability: "echo", input: 1, ballot: { seats: 1, strategy: "majority" } }],
+  ["task-submit", { capability: "echo", id: "seen", input: { $delayMs: 300 } }],
+  ["task-watch", { task: "seen" }],
+  ["task-run", { capability: "echo", input: 1, scope: "one" }],
+  ["task-cancel", { scope: "one" }],
+  ["audit-verify", {}],
+  ["blob-put", { data: new Uint8Array(1) }],
+  ["swarm-status", {}],
+  ["task-list", {}],
+  ["dead-list", {}],
+  ["dead-replay", { all: true }],
+  ["dead-purge", { all: true }],
+  ["task-submit", { capability: "echo", id: "late", notBefore: 600_000 }],
+  ["task-cancel", { task: "late" }],
+  ["task-purge", { all: true }],
+  ["audit-list", {}],
+  ["office-status", {}],
+  ["capability-list", {}],
+  ["agent-list", {}],
+  ["problems-list", {}],
+  ["config-show", { stale: true }],
+  ["config-set", { name: "n", value: 1 }],
+];
