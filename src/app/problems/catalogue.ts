@@ -79,7 +79,7 @@ export type ProblemName = keyof typeof PROBLEMS;
 /** All names, the most urgent first. */
 export const PROBLEM_NAMES = Object.keys(PROBLEMS) as [ProblemName, ...ProblemName[]];
 
-/** The page that tells what to do, as a path in the repository. */
-export function runbookOf(name: ProblemName): string {
+/** The page that tells what to do about a problem or an alert, as a path in the repository. */
+export function runbookOf(name: `Murmur${string}`): string {
   return `docs/runbooks/${name}.md`;
 }

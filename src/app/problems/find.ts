@@ -26,13 +26,13 @@ export const VACANT_MS = 2_000;
 /** How long a dead letter counts as new, in ms. */
 export const DEAD_WINDOW_MS = 600_000;
 /** A stream with this share of its limit is almost full. The rest is minutes at the highest rates, and hours at usual ones. */
-const FULL_SHARE = 0.9;
+export const FULL_SHARE = 0.9;
 /** How late a due task may be moved, in ms: movers look every second. */
-const LATE_MS = 30_000;
+export const LATE_MS = 30_000;
 /** The entries that a coordinator may be behind: as much as `/readyz` allows. */
-const OFFICE_LAG_MAX = 1_000;
+export const OFFICE_LAG_MAX = 1_000;
 /** Facts of this age are stale, in ms: fifteen missed reads. */
-const STALE_MS = 30_000;
+export const STALE_MS = 30_000;
 /** How long tasks of a priority may wait, in ms: the objective for 99 % of them. */
 export const WAIT_OBJECTIVE_MS: Readonly<Record<string, number>> = {
   urgent: 5_000,
@@ -41,7 +41,7 @@ export const WAIT_OBJECTIVE_MS: Readonly<Record<string, number>> = {
   low: 600_000,
 };
 /** The states of agents that take no task any more. */
-const LEAVING: readonly string[] = ["failed", "stopped", "draining"];
+export const LEAVING: readonly string[] = ["failed", "stopped", "draining"];
 /** The most names that one sentence lists. */
 const MAX_IN_SENTENCE = 5;
 

@@ -1,6 +1,6 @@
 // Collects the facts for the problems of a swarm, and remembers what a single look cannot show: when a leader was last seen, and when a
 // problem without a time of its own began. An api process keeps one watch; a command makes one for a single look.
-import { sleep, tryJson, utf8Text } from "../../base/index.ts";
+import { type GaugeRow, type Meter, sleep, tryJson, utf8Text } from "../../base/index.ts";
 import type { OfficeClient } from "../../coordinator/index.ts";
 import type { AgentStatus } from "../../protocol/index.ts";
 import type { Transport } from "../../transport/index.ts";
@@ -13,6 +13,7 @@ import { glanceAtOffice, type OfficeGlance } from "../office/coordinators.ts";
 import {
   findProblems,
   findUnknown,
+  LEAVING,
   type NewDeadLetter,
   type Problem,
   type ProblemFacts,
@@ -41,6 +42,9 @@ interface SharedFacts {
   readonly streams: KeptFact<StreamsFacts>;
 }
 
+/** The gauges of what a watch learns about capabilities. */
+type CapabilityMeter = Pick<Meter, "capabilityAgents" | "capabilityPaused">;
+
 /** Watches one swarm. */
 export class ProblemWatch {
   readonly #transport: Transport;
@@ -55,9 +59,14 @@ export class ProblemWatch {
   #disconnectedAtMs: number | null;
   #readDead: { lastSeq: number; letters: NewDeadLetter[] } = { lastSeq: -1, letters: [] };
 
-  /** `shared`: facts that the process keeps already; without them the watch reads them. */
-  constructor(parts: { transport: Transport; office: OfficeClient; shared?: SharedFacts }) {
-    const { transport, office } = parts;
+  /** `shared`: facts that the process keeps already; without them the watch reads them. `meter`: shows agents and pauses in the gauges. */
+  constructor(parts: {
+    transport: Transport;
+    office: OfficeClient;
+    shared?: SharedFacts;
+    meter?: CapabilityMeter;
+  }) {
+    const { transport, office, meter } = parts;
     this.#transport = transport;
     this.#disconnectedAtMs = transport.state === "connected" ? null : this.#nowMs();
     transport.onState((state) => {
@@ -75,8 +84,16 @@ export class ProblemWatch {
           capabilities.filter(({ state }) => state !== "open").map(({ capability }) => capability),
         );
       },
+      show: (paused) =>
+        meter?.capabilityPaused.replace(
+          [...paused].map((capability) => ({ labels: { capability }, value: 1 })),
+        ),
     });
-    this.#agents = new KeptFact({ name: "agents", read: () => callRoll(transport) });
+    this.#agents = new KeptFact({
+      name: "agents",
+      read: () => callRoll(transport),
+      show: (agents) => meter?.capabilityAgents.replace(countAble(agents)),
+    });
     this.#newDead = new KeptFact({ name: "new_dead_letters", read: () => this.#readNewDead() });
     this.#office = new KeptFact({
       name: "office",
@@ -194,6 +211,19 @@ export class ProblemWatch {
   #nowMs(): number {
     return this.#transport.clock.now();
   }
+}
+
+/** The agents of each capability that take its tasks, by the same rule as the problem of a capability without agents. */
+export function countAble(
+  agents: readonly Pick<AgentStatus, "state" | "capabilities">[],
+): GaugeRow<"capability">[] {
+  const counts = new Map<string, number>();
+  for (const { state, capabilities } of agents) {
+    const isAble = !LEAVING.includes(state);
+    for (const capability of capabilities)
+      counts.set(capability, (counts.get(capability) ?? 0) + (isAble ? 1 : 0));
+  }
+  return [...counts].map(([capability, value]) => ({ labels: { capability }, value }));
 }
 
 function keyOf({ name, hit }: Problem): string {

@@ -102,7 +102,7 @@ function assembleApi(
       ? undefined
       : new GroupWorkCounter({ transport, office, groups: () => groupsOf(permissions.now) });
   const facts = createSwarmFacts({ transport, dead: tasks.dead, scaling, meter });
-  const problems = new ProblemWatch({ transport, office, shared: facts });
+  const problems = new ProblemWatch({ transport, office, shared: facts, meter });
   // `<p>.submit` names no user, so it is answered only where permissions are off; `<p>.operate` needs the rights of its users.
   const door =
     permissions === undefined

@@ -15,7 +15,7 @@ import {
   measurePauses,
   NO_LEADER,
 } from "../../coordinator/index.ts";
-import type { Audit } from "../../protocol/index.ts";
+import { type Audit, BALLOT_OUTCOMES, BALLOT_STRATEGIES } from "../../protocol/index.ts";
 import { createTaskClient } from "../../work/index.ts";
 import type { Ports } from "../cli/command.ts";
 import { VERSION } from "../version.ts";
@@ -70,6 +70,7 @@ function assembleCoordinator(
   const { transport, meter, log } = parts;
   const { clock } = transport; // every coordinator decides by the same time, so a change of the office shifts no wait
   const writer = createProcessAudit(parts, "coordinator");
+  meter.startAtZero({ strategy: BALLOT_STRATEGIES, outcome: [...BALLOT_OUTCOMES, "cancelled"] });
   // With the version, so that the audit log shows an upgrade: each rolling change of the coordinators changes the holder too.
   const audit: Audit = (note) => {
     const isHolder = note.kind === "office-taken";

@@ -57,6 +57,15 @@ export const OFFICE_METRICS = {
     exporters: COORDINATOR,
     replicas: "each",
   },
+  officeHalted: {
+    name: "murmur_office_halted",
+    type: "gauge",
+    unit: "coordinators",
+    help: "1 while this coordinator has halted over its control log; its log and office status have the reason.",
+    labels: [],
+    exporters: COORDINATOR,
+    replicas: "sum",
+  },
   officeCommitSeconds: {
     name: "murmur_office_commit_seconds",
     type: "histogram",
@@ -121,6 +130,7 @@ export const OFFICE_METRICS = {
     labels: ["strategy", "outcome"],
     exporters: COORDINATOR,
     replicas: "sum",
+    startsAtZero: true,
   },
   votesRefused: {
     name: "murmur_votes_refused_total",

@@ -175,11 +175,17 @@ class Coordinator implements Office {
   }
 
   measure(): void {
-    if (this.#participation === null) return;
     const { meter } = this.#options;
+    meter.officeHalted.set(this.#isHalted ? 1 : 0);
+    if (this.#participation === null) return;
     meter.officeLeader.set(this.#tenure === null ? 0 : 1);
     meter.officeTerm.set(this.#participation.member.election.term);
     meter.officeLogLag.set(Math.max(0, this.#participation.watch.lastSeq - this.appliedSeq));
+  }
+
+  /** True while this coordinator takes no part because of the contents of its log. */
+  get #isHalted(): boolean {
+    return this.#participation === null ? this.#problem.halts : haltedError(this.#running) !== undefined;
   }
 
   // Start and stop

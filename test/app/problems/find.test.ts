@@ -1,7 +1,4 @@
-import { readFileSync } from "node:fs";
-import { join } from "node:path";
 import { describe, expect, test } from "vitest";
-import { COMMANDS } from "../../../src/app/commands/index.ts";
 import { PROBLEM_NAMES, PROBLEMS, runbookOf } from "../../../src/app/problems/catalogue.ts";
 import {
   AGENTLESS_MS,
@@ -11,6 +8,7 @@ import {
   type ProblemFacts,
   VACANT_MS,
 } from "../../../src/app/problems/find.ts";
+import { countAble } from "../../../src/app/problems/watch.ts";
 import { seededChance } from "../../../src/base/index.ts";
 import type { AgentStatus } from "../../../src/protocol/index.ts";
 
@@ -219,6 +217,20 @@ describe("facts and their problems", () => {
   });
 });
 
+test("the gauge counts the agents of each capability that take its tasks, and 0 when none does", () => {
+  const agents = [
+    agent(),
+    agent({ id: "echo-2", state: "draining" }),
+    agent({ id: "plan-1", capabilities: ["plan", "echo"] }),
+    agent({ id: "draw-1", capabilities: ["draw"], state: "failed" }),
+  ];
+  expect(countAble(agents)).toEqual([
+    { labels: { capability: "echo" }, value: 2 },
+    { labels: { capability: "plan" }, value: 1 },
+    { labels: { capability: "draw" }, value: 0 },
+  ]);
+});
+
 /** Facts with random parts from those of the table, by a seed. */
 function randomFacts(seed: number): ProblemFacts {
   const chance = seededChance(seed);
@@ -276,25 +288,4 @@ test("problems come in the order of the catalogue, each once for its capabilitie
       if (since !== null) expect(Date.parse(since)).toBeLessThanOrEqual(NOW);
     }
   }
-});
-
-test.each(PROBLEM_NAMES)("%s has a runbook with all its parts, and its commands of murmur exist", (name) => {
-  const page = readFileSync(join(import.meta.dirname, "../../..", runbookOf(name)), "utf8");
-  for (const part of [
-    `# ${name}`,
-    `Severity: ${PROBLEMS[name].severity}.`,
-    "**Effect for users.**",
-    "**First command.**",
-    "| figure | cause |",
-    "**Steps, the least harmful first.**",
-    "**It helped when**",
-    "**Whom it may hit.**",
-  ])
-    expect(page).toContain(part);
-  const names = COMMANDS.map((command) => command.name);
-  for (const [, command = ""] of page.matchAll(/(?:^|`)murmur ([^`\n]+)/gm))
-    expect(
-      names.some((known) => command === known || command.startsWith(`${known} `)),
-      command,
-    ).toBe(true);
 });

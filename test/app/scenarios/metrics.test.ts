@@ -94,6 +94,12 @@ test("each hand-in, end and failure is counted once, where the table says", asyn
   expect(api).toContain('murmur_http_requests_total{route="/v1/tasks",method="POST",status="202"} 1');
   expect(api).toMatch(/^murmur_stream_limit_bytes\{stream="tasks"\} 4294967296$/m);
   expect(api).toContain('murmur_dead_letters{capability="echo"} 1');
+  await eventually(async () =>
+    (await scrape("api")).includes('murmur_capability_agents{capability="echo"} 1') ? true : undefined,
+  );
+  const coordinator = await scrape("coordinator");
+  expect(coordinator).toMatch(/^murmur_office_halted 0$/m);
+  expect(coordinator).toContain('murmur_ballots_total{strategy="majority",outcome="no_quorum"} 0');
   const agent = await scrape("echo");
   expect(agent).toContain('murmur_tasks_finished_total{capability="echo",status="completed"} 1');
   expect(agent).toContain('murmur_tasks_finished_total{capability="echo",status="failed"} 1');

@@ -1,7 +1,7 @@
 // A log in a real server that no coordinator wrote: forked, with a gap, or of an unknown version.
 import { connect } from "@nats-io/transport-node";
 import { expect, onTestFinished, test, vi } from "vitest";
-import { createMeter } from "../../../src/base/index.ts";
+import { createMeter, type Meter } from "../../../src/base/index.ts";
 import { type LogEntry, sealEntry } from "../../../src/consensus/index.ts";
 import type { EntryBody } from "../../../src/consensus/internal.ts";
 import { createOffice } from "../../../src/coordinator/index.ts";
@@ -49,11 +49,14 @@ async function setup() {
     },
     /** Starts a coordinator that will not take part. */
     async begin() {
-      const own = { transport: await swarm.connect(), log, meter: createMeter(), version: "1.0.0", seed: 1 };
+      const meter = createMeter();
+      const own = { transport: await swarm.connect(), log, meter, version: "1.0.0", seed: 1 };
       const made = createOffice({ ...own, id: "c1", members: ["c1"] });
       onTestFinished(() => made.service.stop());
+      made.measure();
+      expect(await countHalted(meter)).toBe(0);
       await made.service.start();
-      return made;
+      return Object.assign(made, { meter });
     },
     /** Resolves when `made` has halted for `reason`, and logged it once, with an alert and the runbook. */
     halted: (made: { findProblem(): string | null; status(): { role: string } }, reason: RegExp) =>
@@ -73,6 +76,9 @@ async function setup() {
   };
 }
 
+/** The value of murmur_office_halted. */
+const countHalted = async (meter: Meter) => (await meter.officeHalted.get()).values[0]?.value;
+
 test("an entry that does not follow the last one halts a coordinator that reads it, running or starting", async () => {
   const { running, append, entries, halted, begin } = await setup();
   const [, , ...later] = await entries();
@@ -82,6 +88,8 @@ test("an entry that does not follow the last one halts a coordinator that reads 
   await running.stop();
   const next = await begin();
   await vi.waitFor(() => expect(next.status()).toMatchObject({ halted: expect.stringMatching(fork) }), SOON);
+  next.measure();
+  expect(await countHalted(next.meter)).toBe(1);
 });
 
 test("a log with entries of another log halts a starting coordinator", async () => {
@@ -108,7 +116,10 @@ test("a log that lost an entry in its middle halts a starting coordinator", asyn
 test("a log without its beginning halts a starting coordinator", async () => {
   const { entries, replace, halted, begin } = await setup();
   await replace((await entries()).slice(1));
-  await halted(await begin(), /the log begins at 1, after its genesis, and there is no snapshot/);
+  const made = await begin();
+  await halted(made, /the log begins at 1, after its genesis, and there is no snapshot/);
+  made.measure();
+  expect(await countHalted(made.meter)).toBe(1);
 });
 
 test("an entry of an unknown version halts the coordinator, which names the known versions", async () => {
