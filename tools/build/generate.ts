@@ -1,10 +1,13 @@
 // Generates files and tables from the sources: `node tools/build/generate.ts [--check]`. Owns docs/schemas, the pages of
-// docs/review/kinds, and the tables of docs/contract.md and docs/operations.md between `<!-- generated: NAME -->` and `<!-- end -->`. A test fails if one of them is stale, so each change
+// docs/review/kinds, the rules of grafana/alerts and their copy in the chart, and the tables of docs/contract.md and docs/operations.md between `<!-- generated: NAME -->` and `<!-- end -->`. A test fails if one of them is stale, so each change
 // of the protocol is visible in the diff of its commit.
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { parseArgs } from "node:util";
 import { kindPages } from "../../agents/lib/review/index.ts";
+import { RULES_FILES, rulesFile } from "../../src/app/alerts/rules-file.ts";
+import { alertTable } from "../../src/app/alerts/table.ts";
+import { realTime } from "../../src/app/alerts/time.ts";
 import { COMMANDS } from "../../src/app/commands/index.ts";
 import { OPERATIONS } from "../../src/app/operations/index.ts";
 import { describeMetrics, EXPORTERS } from "../../src/base/index.ts";
@@ -111,6 +114,13 @@ const OPERATIONS_TABLES: Readonly<Record<string, () => string>> = {
         `${help}${startsAtZero === true ? " Starts at 0." : ""}${page === undefined ? "" : ` See ${page}.`}`,
       ]),
     ),
+  alerts: () =>
+    table(
+      ["alert", "severity", "meaning"],
+      [...new Map(alertTable(realTime).map((alert) => [alert.name, alert])).values()].map(
+        ({ name, severity, summary }) => [`[${name}](runbooks/${name}.md)`, severity, summary],
+      ),
+    ),
 };
 
 /** Returns all generated files by their path in the repository. @throws Error if the contract lacks a table's markers. */
@@ -126,6 +136,7 @@ export function generatedFiles(): Map<string, string> {
     ["docs/schemas/murmur-review.json", reviewConfig],
     ["docs/schemas/murmur-workflow.json", `${JSON.stringify(definitionSchema(), null, 2)}\n`],
     [CONTRACT, fillTables(CONTRACT, TABLES)],
+    ...RULES_FILES.map((path): [string, string] => [path, rulesFile()]),
     [OPERATIONS_PAGE, fillTables(OPERATIONS_PAGE, OPERATIONS_TABLES)],
   ]);
 }

@@ -25,6 +25,7 @@ export function hashOfInputs(set: string): string {
   const hash = createHash("sha256");
   for (const file of [
     ...listFiles(join(CHART, "templates")),
+    ...listFiles(join(CHART, "files")),
     ...["Chart.yaml", "values.yaml"].map((name) => join(CHART, name)),
     valuesFile(set),
   ]) {

@@ -44,6 +44,7 @@ const KINDS = [
   "keda.sh/v1alpha1/ScaledObject",
   "keda.sh/v1alpha1/TriggerAuthentication",
   "monitoring.coreos.com/v1/PodMonitor",
+  "monitoring.coreos.com/v1/PrometheusRule",
 ] as const;
 
 /** A JSON Schema, as data. */

@@ -2,12 +2,12 @@
 // used where they are there, and a tool that is missing is told with the checks that it would have made.
 //
 //   node tools/k8s/test-charts.ts [--schemas DIR]     DIR keeps the schemas for kubeconform between runs
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { parseArgs } from "node:util";
-import { parseAllDocuments } from "yaml";
-import { hasTool, lint, render, run, valueSets, valuesFile } from "./chart.ts";
+import { isDeepStrictEqual, parseArgs } from "node:util";
+import { parse, parseAllDocuments } from "yaml";
+import { hasTool, lint, render, root, run, valueSets, valuesFile } from "./chart.ts";
 import { findPodFaults, type KubeObject, podTemplateOf } from "./pod-security.ts";
 import { KUBERNETES_VERSIONS, kubernetesKinds, operatorKinds, writeForKubeconform } from "./schemas.ts";
 import { WRONG_VALUES } from "./wrong-values.ts";
@@ -77,6 +77,16 @@ for (const set of valueSets()) {
   const secrets = objects.filter(({ kind }) => kind === "Secret").map(({ metadata }) => metadata.name);
   check(`${set} has no Secret`, secrets);
 }
+const rule = objectsOf(rendered.get("everything") ?? "").find(({ kind }) => kind === "PrometheusRule");
+const rules = readFileSync(join(root, "grafana/alerts/murmur.yaml"), "utf8")
+  .replaceAll("(1 - 0.99)", "(1 - 0.995)")
+  .replaceAll("docs/runbooks/", "https://runbooks.example/");
+check(
+  "the PrometheusRule has the rules of grafana/alerts, with the objective and the runbooks of the values",
+  isDeepStrictEqual(rule?.spec, parse(rules))
+    ? []
+    : [`they differ: ${JSON.stringify(rule?.spec).slice(0, 500)}`],
+);
 const two = ["one", "two"].map((release) =>
   objectsOf(
     run("helm", [

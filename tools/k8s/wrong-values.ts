@@ -69,6 +69,13 @@ export const WRONG_VALUES: readonly WrongValues[] = [
   { base: "small", values: { agents: { Echo: { roles: ["echo"] } } }, names: ["/agents", "Echo"] },
   { base: "small", values: { audit: { schedule: "daily" } }, names: ["/audit/schedule"] },
   { base: "small", values: { podMonitor: { interval: "often" } }, names: ["/podMonitor/interval"] },
+  { base: "small", values: { prometheusRule: { objective: 99 } }, names: ["/prometheusRule/objective"] },
+  {
+    base: "small",
+    values: { prometheusRule: { runbookBaseUrl: "x y" } },
+    names: ["/prometheusRule/runbookBaseUrl"],
+  },
+  { base: "small", values: { prometheusRule: { rules: [] } }, names: ["/prometheusRule", "rules"] },
   {
     base: "small",
     values: { extraResources: [{ kind: "ConfigMap" }] },

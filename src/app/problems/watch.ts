@@ -42,7 +42,7 @@ interface SharedFacts {
   readonly streams: KeptFact<StreamsFacts>;
 }
 
-/** The gauges of what a watch learns about capabilities. */
+/** The gauges about capabilities that a watch sets. */
 type CapabilityMeter = Pick<Meter, "capabilityAgents" | "capabilityPaused">;
 
 /** Watches one swarm. */

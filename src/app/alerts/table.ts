@@ -1,0 +1,381 @@
+// The table of all alerts. A problem of the catalogue has its alert here under the same name, with the severity and the summary of the
+// catalogue; the other alerts have what only a history shows. Each has a runbook. An alert whose metric does not exist is not here:
+// docs/operations.md lists those. Pure: a table.
+import { streamSpecs } from "../../protocol/index.ts";
+import { PROBLEMS, type ProblemName, type Severity } from "../problems/catalogue.ts";
+import {
+  DEAD_WINDOW_MS,
+  FULL_SHARE,
+  LATE_MS,
+  OFFICE_LAG_MAX,
+  STALE_MS,
+  WAIT_OBJECTIVE_MS,
+} from "../problems/find.ts";
+import { burnsTooFast, MIN_TASKS, recorded } from "./objectives.ts";
+import type { Span } from "./time.ts";
+
+/** One alert. */
+export interface Alert {
+  readonly name: `Murmur${string}`;
+  /** `none`: it tells that alerts arrive, and is no fault. */
+  readonly severity: Severity | "none";
+  /** One line for people. */
+  readonly summary: string;
+  /** With the figure and the objects that it hits, as a template of Prometheus. */
+  readonly description: string;
+  readonly expr: string;
+  /** How long the expression must hold, in seconds; 0: at once. */
+  readonly forSeconds: number;
+  /** Labels beside `severity`. */
+  readonly labels?: Readonly<Record<string, string>>;
+}
+
+/** A vacant office, a halted log, a full stream: a minute is four scrapes, and a page within 2 min. */
+const PAGE_SECONDS = 60;
+/** A group that scales from zero takes a minute to start. */
+const START_SECONDS = 60;
+/** Causes that make a ticket shall last for some minutes. */
+const TICKET_SECONDS = 300;
+/** Something that goes up and down within minutes in a healthy swarm shall last for this long. */
+const SLOW_SECONDS = 900;
+/** An agent makes a turn whenever its task waits, goes on or ends; a single step of a task takes less than this. */
+const STUCK_SECONDS = 1_800;
+/** A roll ends within this time. */
+const ROLL_SECONDS = 3_600;
+/** Fenced writes within {@link SLOW_SECONDS}: a redelivery or a change of the office makes one or two. */
+const MANY_FENCED = 20;
+/** Changes of the office within {@link SLOW_SECONDS}: a roll of seven coordinators hands it over at most seven times. */
+const MANY_CHANGES = 8;
+/** The time of an append to the control log (p99), in seconds: leases last for seconds. */
+const SLOW_COMMIT_SECONDS = 1;
+/** Credentials are renewed in the second before these many days. */
+const EXPIRY_DAYS = 14;
+const LAST_DAYS = 2;
+const DAY_SECONDS = 86_400;
+
+/** The streams that refuse messages when they are full. */
+const REFUSING_STREAMS = [
+  ...streamSpecs("murmur").flatMap(({ key, discard }) =>
+    discard === "new" && !key.startsWith("placed-") ? [key] : [],
+  ),
+  "placed-.+",
+].join("|");
+
+/** All alerts. The symptoms and the pages come first. `span` writes the time in them. */
+export function alertTable(span: Span): readonly Alert[] {
+  return [
+    ...symptoms(),
+    ...pages(),
+    ...taskTickets(span),
+    ...agentTickets(),
+    ...officeTickets(span),
+    ...processTickets(span),
+    WATCHDOG,
+  ];
+}
+
+/** The alert of a problem, with the words of the catalogue. */
+function ofProblem(name: ProblemName, rest: Pick<Alert, "description" | "expr" | "forSeconds">): Alert {
+  const { severity, summary } = PROBLEMS[name];
+  return { name, severity, summary, ...rest };
+}
+
+/** The symptoms that users feel. */
+function symptoms(): Alert[] {
+  return [
+    {
+      name: "MurmurTaskErrorBudgetBurn",
+      severity: "page",
+      summary: "tasks fail so often that the objective of the month is in danger",
+      description:
+        "{{ $value | humanizePercentage }} of the tasks of {{ $labels.capability }} in {{ $labels.job }} failed in the long window of the burn rate (1 h or 6 h).",
+      expr: burnsTooFast("tasks_failed", "tasks_counted"),
+      forSeconds: 0,
+    },
+    {
+      name: "MurmurQueueWaitBudgetBurn",
+      severity: "page",
+      summary:
+        "tasks start later than their priority promises, so often that the objective of the month is in danger",
+      description:
+        "{{ $value | humanizePercentage }} of the {{ $labels.priority }} tasks of {{ $labels.capability }} in {{ $labels.job }} started late in the long window of the burn rate (1 h or 6 h).",
+      expr: burnsTooFast("tasks_late", "tasks_started"),
+      forSeconds: 0,
+    },
+    {
+      name: "MurmurTasksFailingSteadily",
+      severity: "page",
+      summary: "a capability has few tasks, and most of them fail",
+      description:
+        "{{ $value | humanizePercentage }} of the tasks of {{ $labels.capability }} in {{ $labels.job }} failed in the last 30 min; they are too few for a burn rate.",
+      expr: [
+        `${recorded("tasks_failed", "ratio", 1_800)} > 0.5`,
+        `and ${recorded("tasks_failed", "increase", 1_800)} >= 3`,
+        `and ${recorded("tasks_counted", "increase", 300)} < ${MIN_TASKS}`,
+      ].join("\n"),
+      forSeconds: PAGE_SECONDS,
+    },
+  ];
+}
+
+function pages(): Alert[] {
+  return [
+    ofProblem("MurmurNatsUnreachable", {
+      description:
+        "{{ $value | humanizePercentage }} of the processes of {{ $labels.job }} have no connection to NATS.",
+      expr: "1 - avg by (job) (murmur_nats_connected) >= 0.5",
+      forSeconds: PAGE_SECONDS,
+    }),
+    ofProblem("MurmurCapabilityWithoutAgents", {
+      description:
+        "{{ $value }} tasks of {{ $labels.capability }} in {{ $labels.job }} wait, and no agent takes them; the capability is not paused.",
+      expr: [
+        `${PENDING} > 0`,
+        `and on (job, capability) max by (job, capability) (murmur_queue_oldest_seconds) > ${START_SECONDS}`,
+        "unless on (job, capability) max by (job, capability) (murmur_capability_agents) > 0",
+        NOT_PAUSED,
+        `and on (job) min by (job) (murmur_facts_age_seconds{facts="agents"}) < ${STALE_MS / 1_000}`,
+      ].join("\n"),
+      forSeconds: PAGE_SECONDS,
+    }),
+    ofProblem("MurmurOfficeVacant", {
+      description: "{{ $value }} coordinators of {{ $labels.job }} hold the office, and one did before.",
+      // Without any coordinator there is no series of one; an entry after the first in the control log tells that there was one.
+      expr: '(sum by (job) (murmur_office_leader) or 0 * max by (job) (murmur_stream_last_seq{stream="office"} > 1)) == 0',
+      forSeconds: PAGE_SECONDS,
+    }),
+    {
+      name: "MurmurControlLogHalted",
+      severity: "page",
+      summary: "coordinators halted over their control log, and take no part in the office",
+      description: "{{ $value }} coordinators of {{ $labels.job }} have halted.",
+      expr: "sum by (job) (murmur_office_halted) > 0",
+      forSeconds: PAGE_SECONDS,
+    },
+    ofProblem("MurmurStreamAlmostFull", {
+      description:
+        "The stream {{ $labels.stream }} of {{ $labels.job }} holds {{ $value | humanizePercentage }} of its limit.",
+      expr: `max by (job, stream) (murmur_stream_bytes{stream=~"${REFUSING_STREAMS}"}) / max by (job, stream) (murmur_stream_limit_bytes) > ${FULL_SHARE}`,
+      forSeconds: PAGE_SECONDS,
+    }),
+  ];
+}
+
+/** The waiting tasks of each capability, without paused ones. */
+const PENDING =
+  'sum by (job, capability) (max by (job, capability, priority) (murmur_queue_pending{capability!="-"}))';
+const NOT_PAUSED = "unless on (job, capability) max by (job, capability) (murmur_capability_paused) > 0";
+/** The capabilities whose oldest task is older than the objective of its priority. */
+const LATE = Object.entries(WAIT_OBJECTIVE_MS)
+  .map(
+    ([priority, ms]) =>
+      `max by (job, capability) (murmur_queue_oldest_seconds{capability!="-",priority="${priority}"}) > ${ms / 1_000}`,
+  )
+  .join("\n  or ");
+
+function taskTickets(span: Span): Alert[] {
+  const deadWindow = span(DEAD_WINDOW_MS / 1_000);
+  return [
+    ofProblem("MurmurDeadLettersGrowing", {
+      description:
+        "About {{ $value | humanize }} tasks of {{ $labels.capability }} in {{ $labels.job }} became dead letters in the last 10 min, with the code {{ $labels.code }}.",
+      expr: `sum by (job, capability, code) (increase(murmur_tasks_dead_lettered_total[${deadWindow}])) > 0`,
+      forSeconds: 0,
+    }),
+    {
+      name: "MurmurQueueGrowing",
+      severity: "ticket",
+      summary: "more tasks arrive than end, for half an hour",
+      description:
+        "{{ $value }} tasks of {{ $labels.capability }} in {{ $labels.job }} wait: over 1.5 times as many as 30 min ago.",
+      expr: [
+        `${PENDING} >= ${MIN_TASKS}`,
+        `and ${PENDING} > 1.5 * ${PENDING.replace("}", `} offset ${span(1_800)}`)}`,
+        NOT_PAUSED,
+      ].join("\n"),
+      forSeconds: SLOW_SECONDS,
+    },
+    ofProblem("MurmurDelayedTasksLate", {
+      description:
+        "The oldest due task of {{ $labels.job }} has waited for a mover for {{ $value | humanizeDuration }}.",
+      expr: `max by (job) (murmur_later_late_seconds) > ${LATE_MS / 1_000}`,
+      forSeconds: PAGE_SECONDS,
+    }),
+    {
+      name: "MurmurNoQuorum",
+      severity: "ticket",
+      summary: "many ballots end without a quorum",
+      description:
+        "{{ $value | humanizePercentage }} of the ballots of {{ $labels.job }} ended without a quorum in the last 30 min.",
+      expr: [
+        `sum by (job) (increase(murmur_ballots_total{outcome="no_quorum"}[${span(1_800)}])) / sum by (job) (increase(murmur_ballots_total[${span(1_800)}])) > 0.1`,
+        `and sum by (job) (increase(murmur_ballots_total{outcome="no_quorum"}[${span(1_800)}])) >= 3`,
+      ].join("\n"),
+      forSeconds: 0,
+    },
+    {
+      name: "MurmurFencedWrites",
+      severity: "ticket",
+      summary: "fences reject many writes: processes work on the same thing at the same time",
+      description:
+        "About {{ $value | humanize }} writes of kind {{ $labels.kind }} in {{ $labels.job }} came second in the last 15 min.",
+      expr: `sum by (job, kind) (increase(murmur_fenced_writes_total[${span(SLOW_SECONDS)}])) > ${MANY_FENCED}`,
+      forSeconds: 0,
+    },
+  ];
+}
+
+function agentTickets(): Alert[] {
+  return [
+    ofProblem("MurmurAgentsGivenUp", {
+      description: "{{ $value }} agents of {{ $labels.role }} in {{ $labels.job }} are failed.",
+      expr: 'sum by (job, role) (murmur_agents{state="failed"}) > 0',
+      forSeconds: PAGE_SECONDS,
+    }),
+    ofProblem("MurmurSlotsSaturated", {
+      description:
+        "{{ $value }} tasks of {{ $labels.capability }} in {{ $labels.job }} wait, the oldest for longer than its priority promises, and no process that serves the capability has a free slot.",
+      // A process serves a capability when it counts attempts of it; the counters are there from the start.
+      expr: [
+        `${PENDING} > 0`,
+        `and on (job, capability) (\n  ${LATE}\n)`,
+        'and on (job, capability) sum by (job, capability) (\n  0 * max by (job, instance, capability) (murmur_task_attempts_total)\n  + on (job, instance) group_left sum by (job, instance) (murmur_agent_slots{state="free"})\n) == 0',
+        NOT_PAUSED,
+      ].join("\n"),
+      forSeconds: TICKET_SECONDS,
+    }),
+    {
+      name: "MurmurAgentsStuck",
+      severity: "ticket",
+      summary: "a busy agent makes no progress",
+      description:
+        "A busy agent of {{ $labels.role }} in {{ $labels.job }} made no turn for {{ $value | humanizeDuration }}.",
+      expr: `max by (job, role) (murmur_agent_progress_age_seconds) > ${STUCK_SECONDS}`,
+      forSeconds: TICKET_SECONDS,
+    },
+    {
+      name: "MurmurWaitingOnModel",
+      severity: "ticket",
+      summary: "tasks are late, and the agents wait for their model",
+      description:
+        "{{ $value | humanizePercentage }} of the agents of {{ $labels.role }} in {{ $labels.job }} wait for a model, while tasks are late.",
+      expr: [
+        'sum by (job, role) (murmur_agent_waiting{reason="model"}) / (sum by (job, role) (murmur_agents) > 0) > 0.8',
+        `and on (job) (${PENDING} > 0 and on (job, capability) (\n  ${LATE}\n))`,
+      ].join("\n"),
+      forSeconds: SLOW_SECONDS,
+    },
+  ];
+}
+
+function officeTickets(span: Span): Alert[] {
+  return [
+    {
+      name: "MurmurOfficeFlapping",
+      severity: "ticket",
+      summary: "the office changes its holder again and again",
+      description:
+        "The office of {{ $labels.job }} changed about {{ $value | humanize }} times in the last 15 min.",
+      expr: `max by (job) (increase(murmur_office_changes_total[${span(SLOW_SECONDS)}])) >= ${MANY_CHANGES}`,
+      forSeconds: 0,
+    },
+    ofProblem("MurmurOfficeLogLag", {
+      description:
+        "The coordinator at {{ $labels.instance }} of {{ $labels.job }} is {{ $value }} entries behind.",
+      expr: `max by (job, instance) (murmur_office_log_lag) > ${OFFICE_LAG_MAX}`,
+      forSeconds: PAGE_SECONDS,
+    }),
+    {
+      name: "MurmurCommitSlow",
+      severity: "ticket",
+      summary: "entries of the control log take long to store",
+      description:
+        "An entry of the control log of {{ $labels.job }} takes {{ $value | humanizeDuration }} (p99 of 10 min).",
+      expr: `histogram_quantile(0.99, sum by (job, le) (rate(murmur_office_commit_seconds_bucket[${span(600)}]))) > ${SLOW_COMMIT_SECONDS}`,
+      forSeconds: TICKET_SECONDS,
+    },
+    {
+      name: "MurmurSnapshotsFailing",
+      severity: "ticket",
+      summary: "no snapshot of the office succeeds; the control log grows",
+      description:
+        "About {{ $value | humanize }} snapshots of the office of {{ $labels.job }} failed in the last hour, and none succeeded.",
+      expr: [
+        `sum by (job) (increase(murmur_office_snapshot_failures_total[${span(3_600)}])) > 0`,
+        `unless on (job) sum by (job) (increase(murmur_office_snapshot_seconds_count[${span(3_600)}])) > 0`,
+      ].join("\n"),
+      forSeconds: 0,
+    },
+  ];
+}
+
+function processTickets(span: Span): Alert[] {
+  const days = (count: number) => count * DAY_SECONDS;
+  const expiry = "min by (job, kind) (murmur_credentials_expiry_seconds)";
+  const expires = (within: string, expr: string): Alert => ({
+    name: "MurmurCredentialsExpire",
+    severity: "ticket",
+    summary: "credentials of a process at NATS end soon",
+    description:
+      "The first credentials of kind {{ $labels.kind }} in {{ $labels.job }} end in {{ $value | humanizeDuration }}.",
+    expr,
+    forSeconds: TICKET_SECONDS,
+    labels: { within },
+  });
+  return [
+    {
+      name: "MurmurPermissionViolations",
+      severity: "ticket",
+      summary: "NATS refuses operations of processes: a user lacks a right",
+      description:
+        "NATS refused about {{ $value | humanize }} operations ({{ $labels.operation }}) of {{ $labels.job }} in the last 10 min.",
+      expr: `sum by (job, operation) (increase(murmur_nats_violations_total[${span(600)}])) > 0`,
+      forSeconds: 0,
+    },
+    {
+      name: "MurmurAuditDropped",
+      severity: "ticket",
+      summary: "the audit log has gaps",
+      description:
+        "About {{ $value | humanize }} notes of {{ $labels.job }} are missing in the audit log since 15 min ago.",
+      expr: `sum by (job) (increase(murmur_audit_dropped_total[${span(SLOW_SECONDS)}])) > 0`,
+      forSeconds: 0,
+    },
+    expires("14d", `${expiry} < ${days(EXPIRY_DAYS)} >= ${days(LAST_DAYS)}`),
+    expires("2d", `${expiry} < ${days(LAST_DAYS)}`),
+    {
+      name: "MurmurVersionSkew",
+      severity: "ticket",
+      summary: "processes of one swarm run different versions for an hour",
+      description: "The processes of {{ $labels.job }} run {{ $value }} versions.",
+      expr: "count by (job) (count by (job, version) (murmur_build_info)) > 1",
+      forSeconds: ROLL_SECONDS,
+    },
+    {
+      name: "MurmurTargetDown",
+      severity: "ticket",
+      summary: "Prometheus cannot scrape a process",
+      description:
+        "{{ $labels.instance }} of {{ $labels.job }} does not answer scrapes, and did within the last day.",
+      // `up` is Prometheus' own; it tells only about targets that are processes of Murmur.
+      expr: `min by (job, instance) (up) == 0 and on (job, instance) max by (job, instance) (last_over_time(murmur_build_info[${span(DAY_SECONDS)}]))`,
+      forSeconds: TICKET_SECONDS,
+    },
+    ofProblem("MurmurFactsStale", {
+      description:
+        "An api process of {{ $labels.job }} read its facts ({{ $labels.facts }}) {{ $value | humanizeDuration }} ago.",
+      expr: `max by (job, facts) (murmur_facts_age_seconds) > ${STALE_MS / 1_000}`,
+      forSeconds: PAGE_SECONDS,
+    }),
+  ];
+}
+
+/** Alertmanager sends it on to a service that misses it when it stays away. */
+const WATCHDOG: Alert = {
+  name: "MurmurWatchdog",
+  severity: "none",
+  summary: "alerts arrive; this one always fires",
+  description: "When it stays away, Prometheus or Alertmanager does not work, and no other alert arrives.",
+  expr: "vector(1)",
+  forSeconds: 0,
+};

@@ -1,0 +1,74 @@
+// The series that an expression of PromQL reads, by the parser of Prometheus' own web page.
+import { createRequire } from "node:module";
+
+/** The part of a syntax tree that is read here. */
+interface Node {
+  readonly name: string;
+  readonly from: number;
+  readonly to: number;
+  readonly parent: Node | null;
+  getChild(name: string): Node | null;
+  getChildren(name: string): Node[];
+}
+interface Tree {
+  iterate(options: { enter(ref: { readonly name: string; readonly node: Node }): void }): void;
+}
+interface Parser {
+  parse(text: string): Tree;
+}
+
+/** The parser; undefined while the packages of the lockfile are not installed. */
+export function loadParser(): Parser | undefined {
+  try {
+    return (createRequire(import.meta.url)("@prometheus-io/lezer-promql") as { parser: Parser }).parser;
+  } catch (error) {
+    if ((error as { code?: string }).code === "MODULE_NOT_FOUND") return undefined;
+    throw error;
+  }
+}
+
+/** One read of a series. */
+export interface Selector {
+  readonly metric: string;
+  /** The labels that its matchers name. */
+  readonly labels: readonly string[];
+  /** True: a range of samples, as `rate` takes it. */
+  readonly isRange: boolean;
+}
+
+/** Everything that an expression reads. */
+export interface Reads {
+  readonly selectors: readonly Selector[];
+  /** The labels in `by`, `on` and `group_left`. */
+  readonly grouping: readonly string[];
+  /** The texts that the parser does not understand. */
+  readonly faults: readonly string[];
+}
+
+/** Reads an expression. */
+export function readsOf(parser: Parser, expr: string): Reads {
+  const selectors: Selector[] = [];
+  const grouping: string[] = [];
+  const faults: string[] = [];
+  const text = ({ from, to }: Node) => expr.slice(from, to);
+  parser.parse(expr).iterate({
+    enter: ({ name, node }) => {
+      if (name === "⚠") faults.push(expr.slice(Math.max(0, node.from - 20), node.to + 20));
+      if (name === "GroupingLabels") grouping.push(...node.getChildren("LabelName").map(text));
+      if (name !== "VectorSelector") return;
+      const metric = node.getChild("Identifier");
+      const labels: string[] = [];
+      const matchers = node.getChild("LabelMatchers");
+      for (const matcher of matchers?.getChildren("UnquotedLabelMatcher") ?? []) {
+        const label = matcher.getChild("LabelName");
+        if (label !== null) labels.push(text(label));
+      }
+      selectors.push({
+        metric: metric === null ? "" : text(metric),
+        labels,
+        isRange: node.parent?.name === "MatrixSelector",
+      });
+    },
+  });
+  return { selectors, grouping, faults };
+}
