@@ -40,7 +40,13 @@ export interface ProcessSetup {
   /** The number of agents of the role echo; for agents. */
   agents: number;
   inFlight: number;
+  /** The NATS user of a process of Murmur on a server with permissions; for agents with their class. */
+  user?: { nkeyFile: string; inboxPrefix: string; agentClass?: string | undefined } | undefined;
 }
+
+/** The settings of the connection that come from the user. */
+const connectionOf = ({ user }: ProcessSetup) =>
+  user === undefined ? {} : { credentials: { nkeyFile: user.nkeyFile }, inboxPrefix: user.inboxPrefix };
 
 /** An order of the parent. */
 export type ProcessOrder =
@@ -89,6 +95,7 @@ async function openMurmurPublisher(setup: ProcessSetup): Promise<OrderRunner> {
   const meter = createMeter();
   const log = createLogger({ name: "bench", level: "warn" });
   const transport = await connectNats({
+    ...connectionOf(setup),
     servers: setup.servers,
     prefix: setup.prefix,
     name: "bench publisher",
@@ -135,6 +142,7 @@ async function openMurmurAgent(setup: ProcessSetup): Promise<OrderRunner> {
   const meter = createMeter();
   const log = createLogger({ name: "bench", level: "warn" });
   const transport = await connectNats({
+    ...connectionOf(setup),
     servers: setup.servers,
     prefix: setup.prefix,
     name: "bench agent",
@@ -144,14 +152,26 @@ async function openMurmurAgent(setup: ProcessSetup): Promise<OrderRunner> {
   const [definition] = await loadRoles(setup.roleDirectories, ["echo"]);
   const hostId = newInstanceId("bench");
   const roles = [{ definition: definition!, count: setup.agents }];
-  const host = createHost({ transport, meter, log, hostId, role: "echo", version: "bench", roles });
+  const agentClass = setup.user?.agentClass;
+  const host = createHost({
+    transport,
+    meter,
+    log,
+    hostId,
+    agentClass,
+    role: "echo",
+    version: "bench",
+    roles,
+  });
   const worker = createWorker({
     transport,
     meter,
     log,
     hostId,
+    agentClass,
     workforce: host.workforce,
     capabilities: host.capabilities,
+    createsConsumers: setup.user === undefined,
   });
   await host.service.start();
   await worker.start();

@@ -7,6 +7,7 @@ import { BenchProcess } from "./bench-child.ts";
 import type { ProcessAnswer, ProcessOrder, ProcessSetup } from "./bench-process.ts";
 import { cpuSecondsOf } from "./cpu.ts";
 import type { BenchFigure, BenchScenario } from "./figure.ts";
+import { PairedFigures } from "./paired-figures.ts";
 
 /** The settings of a benchmark. */
 export interface BenchOptions {
@@ -21,9 +22,20 @@ export interface BenchOptions {
   servers: string;
   /** The process id of that server, for its CPU time; null when it is unknown. */
   serverPid: number | null;
+  /** A second server, with permissions; only for the scenario `permissions`. */
+  guarded?: GuardedBench | undefined;
   roleDirectories: readonly string[];
   onProgress(text: string): void;
   signal: AbortSignal;
+}
+
+/** A server with the permissions of a file, whose streams `init` has made, and the users of the two processes. */
+export interface GuardedBench {
+  readonly servers: string;
+  readonly serverPid: number | null;
+  readonly prefix: string;
+  readonly agent: NonNullable<ProcessSetup["user"]>;
+  readonly publisher: NonNullable<ProcessSetup["user"]>;
 }
 
 const IN_FLIGHT = 256;
@@ -114,7 +126,37 @@ const SCENARIOS: Record<BenchScenario, (tools: ScenarioTools) => Promise<BenchFi
   ballot: measureBallots,
   idle: measureIdle,
   queue: measureQueue,
+  permissions: measurePermissions,
 };
+
+/** Measures durable tasks on a server with permissions against a server without, in alternate rounds: the bare side is Murmur too. */
+async function measurePermissions(tools: ScenarioTools): Promise<BenchFigure[]> {
+  const { guarded, names, open, tasks } = tools;
+  if (guarded === undefined) throw new Error("the scenario permissions needs a server with permissions");
+  const { servers, prefix } = guarded;
+  const [openAgent, openPublisher, agent, publisher] = await Promise.all([
+    open("agent", names.bare),
+    open("publisher", names.bare),
+    open("agent", prefix, { servers, user: guarded.agent }),
+    open("publisher", prefix, { servers, user: guarded.publisher }),
+  ]);
+  const what: Comparison = {
+    order: { op: "tasks", count: tasks, inFlight: IN_FLIGHT },
+    figure: {
+      scenario: "permissions",
+      name: `durable tasks with permissions, ${IN_FLIGHT} in flight (bare: without)`,
+      unit: "tasks/s",
+      goal: "≥ 0.97 × without",
+    },
+    read: ({ seconds }) => tasks / seconds,
+    met: (ratio) => ratio >= 0.97,
+    cpu: { jobs: tasks, job: "task", worker: { name: "worker" } },
+  };
+  return alternate(tools, what, {
+    bare: { publisher: openPublisher, serving: [openAgent], serverPid: tools.serverPid },
+    murmur: { publisher, serving: [agent], serverPid: guarded.serverPid },
+  });
+}
 
 /** The seats of each ballot of the benchmark, and the number of agents. */
 const BALLOT_AGENTS = 5;
@@ -196,25 +238,44 @@ async function compareParts(
   served: ServingProcesses,
   what: Comparison,
 ): Promise<BenchFigure[]> {
-  const { names, open, rounds } = tools;
+  const { names, open, serverPid } = tools;
   const [bare, murmur] = await Promise.all([
     open("bare-publisher", names.bare),
     open("publisher", names.murmur),
   ]);
+  return alternate(tools, what, {
+    bare: { publisher: bare, serving: served.bare, serverPid },
+    murmur: { publisher: murmur, serving: served.murmur, serverPid },
+  });
+}
+
+/** One side of a comparison: the process that measures, the processes that serve it, and their server. */
+interface Side {
+  readonly publisher: BenchProcess;
+  readonly serving: readonly BenchProcess[];
+  readonly serverPid: number | null;
+}
+
+/** Runs the rounds of both sides alternately. */
+async function alternate(
+  { rounds, onProgress }: Pick<BenchOptions, "rounds" | "onProgress">,
+  what: Comparison,
+  { bare, murmur }: { bare: Side; murmur: Side },
+): Promise<BenchFigure[]> {
   const rates = new PairedFigures();
   const workerCpu = new PairedFigures();
   const serverCpu = new PairedFigures();
-  const run = async (publisher: BenchProcess, serving: BenchProcess[]) => {
-    const before = await cpuTimes(serving, tools.serverPid);
+  const run = async ({ publisher, serving, serverPid }: Side) => {
+    const before = await cpuTimes(serving, serverPid);
     const figure = what.read(await publisher.ask(what.order));
-    const after = await cpuTimes(serving, tools.serverPid);
+    const after = await cpuTimes(serving, serverPid);
     return { figure, worker: after.worker - before.worker, server: after.server - before.server };
   };
   // Round 0 warms up both and is not counted.
   for (let round = 0; round <= rounds; round++) {
-    tools.onProgress(`${what.figure.name}: round ${round} of ${rounds}`);
-    const theirs = await run(bare, served.bare);
-    const ours = await run(murmur, served.murmur);
+    onProgress(`${what.figure.name}: round ${round} of ${rounds}`);
+    const theirs = await run(bare);
+    const ours = await run(murmur);
     if (round === 0) continue;
     rates.add(ours.figure, theirs.figure);
     const unit = MICROSECONDS / (what.cpu?.jobs ?? 1);
@@ -230,36 +291,6 @@ async function compareParts(
   if (Number.isFinite(serverCpu.murmur))
     figures.push(serverCpu.figure({ ...cpu("nats-server"), goal: null }));
   return figures;
-}
-
-/** The figures of both sides, round by round. */
-class PairedFigures {
-  readonly #ours: number[] = [];
-  readonly #theirs: number[] = [];
-
-  add(ours: number, theirs: number): void {
-    this.#ours.push(ours);
-    this.#theirs.push(theirs);
-  }
-
-  get murmur(): number {
-    return median(this.#ours);
-  }
-
-  figure(
-    facts: Pick<BenchFigure, "scenario" | "name" | "unit" | "goal">,
-    met?: (ratio: number, figure: number) => boolean,
-  ): BenchFigure {
-    const ratio = median(this.#ours.map((figure, index) => figure / this.#theirs[index]!));
-    return {
-      ...facts,
-      murmur: this.murmur,
-      bare: median(this.#theirs),
-      ratio,
-      met: met === undefined ? null : met(ratio, this.murmur),
-      rounds: this.#ours,
-    };
-  }
 }
 
 async function cpuTimes(serving: readonly BenchProcess[], serverPid: number | null): Promise<CpuTimes> {
@@ -397,9 +428,4 @@ async function initPrefixes(servers: string, prefixes: string[]): Promise<void> 
       .then(refuseDifferences)
       .finally(() => transport.close());
   }
-}
-
-function median(figures: readonly number[]): number {
-  const sorted = [...figures].sort((a, b) => a - b);
-  return sorted[sorted.length >> 1] ?? Number.NaN;
 }

@@ -1,7 +1,15 @@
 // The figures of the benchmark: the measurements and the lines of the report.
 
 /** All measurements, in the order of their run. */
-export const BENCH_SCENARIOS = ["throughput", "latency", "ask", "ballot", "idle", "queue"] as const;
+export const BENCH_SCENARIOS = [
+  "throughput",
+  "latency",
+  "ask",
+  "ballot",
+  "idle",
+  "queue",
+  "permissions",
+] as const;
 /** One measurement. */
 export type BenchScenario = (typeof BENCH_SCENARIOS)[number];
 

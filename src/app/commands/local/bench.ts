@@ -5,13 +5,16 @@ import { cpus, tmpdir } from "node:os";
 import { join } from "node:path";
 import { z } from "zod";
 import { silentLogger } from "../../../base/index.ts";
-import { runBench } from "../../bench/bench.ts";
-import { BENCH_SCENARIOS, type BenchFigure } from "../../bench/figure.ts";
+import { SwarmError } from "../../../protocol/index.ts";
+import { type GuardedBench, runBench } from "../../bench/bench.ts";
+import { BENCH_SCENARIOS, type BenchFigure, type BenchScenario } from "../../bench/figure.ts";
 import { defineCommand } from "../../cli/command.ts";
 import { table } from "../../cli/terminal.ts";
 import { natsServerFor } from "../../install/tools.ts";
+import { agentUser, readPermissions, seedFile } from "../../permissions/index.ts";
 import { agentDirectories } from "../../processes/roles.ts";
-import { startSupervisor } from "../../supervisor/supervisor.ts";
+import { type Supervisor, startSupervisor } from "../../supervisor/supervisor.ts";
+import { resolveFrom } from "../../target.ts";
 
 const DEFAULT_SCENARIOS = ["throughput", "latency", "ask", "ballot", "idle"] as const;
 const DEFAULT_BENCH_ROUNDS = 7;
@@ -36,11 +39,16 @@ export const command = defineCommand({
   input: z.strictObject({
     scenario: z
       .array(z.enum(BENCH_SCENARIOS))
-      .default([...DEFAULT_SCENARIOS])
+      .optional()
       .meta({
         value: "NAME",
-        description: `the scenario to measure; may be repeated: ${BENCH_SCENARIOS.join(", ")}`,
+        description: `the scenario to measure; may be repeated: ${BENCH_SCENARIOS.join(", ")} (default: ${DEFAULT_SCENARIOS.join(", ")}; with --permissions: permissions)`,
       }),
+    permissions: z.string().min(1).optional().meta({
+      value: "FILE",
+      description:
+        "permissions.yaml of the scenario permissions, which compares a server with these permissions with one without",
+    }),
     rounds: z.coerce.number().int().min(1).max(101).default(DEFAULT_BENCH_ROUNDS).meta({
       value: "N",
       description: `rounds of each comparison; the median counts`,
@@ -75,32 +83,53 @@ export const command = defineCommand({
     check: z.boolean(),
     figures: z.array(figureSchema),
   }),
-  examples: ["bench", "bench --scenario throughput --rounds 15", "bench --scenario queue --json"],
+  examples: [
+    "bench",
+    "bench --permissions deploy/permissions.yaml --rounds 9",
+    "bench --scenario throughput --rounds 15",
+    "bench --scenario queue --json",
+  ],
   details:
     "Starts a nats-server of its own on this machine and measures with separate processes for publisher and agent.\nAbsolute figures hold for this machine only; the ratios hold elsewhere too. Let nothing else run at the same time.",
   async run(ports, input) {
     const { config, terminal, signal } = ports;
+    const { permissions: file } = input;
+    const scenarios: readonly BenchScenario[] =
+      input.scenario ?? (file === undefined ? DEFAULT_SCENARIOS : ["permissions"]);
+    if (scenarios.includes("permissions") !== (file !== undefined)) {
+      const message = "the scenario permissions and --permissions FILE need each other; give both";
+      throw new SwarmError("invalid_input", message, { field: "permissions" });
+    }
+    const guardedBy =
+      file === undefined ? undefined : await readBenchFile(resolveFrom(ports.directory, file));
     const natsServer = await natsServerFor(ports);
     const data = mkdtempSync(join(tmpdir(), "murmur-bench-"));
     try {
-      const supervisor = await startSupervisor({
-        config: { ...config, natsServer, data, httpHost: "127.0.0.1" },
-        roles: [],
-        withApi: false,
-        environment: ports.environment,
-        log: silentLogger,
-        signal,
-        onStep: (step) => terminal.status(step),
-      });
+      const start = (folder: string, prefix: string, permissionsFile?: string) =>
+        startSupervisor({
+          config: { ...config, natsServer, data: join(data, folder), prefix, httpHost: "127.0.0.1" },
+          roles: [],
+          withApi: false,
+          permissionsFile,
+          environment: ports.environment,
+          log: silentLogger,
+          signal,
+          onStep: (step) => terminal.status(step),
+        });
+      const supervisor = await start("open", config.prefix);
+      let guarded: Supervisor | undefined;
       try {
+        if (guardedBy !== undefined) guarded = await start("guarded", guardedBy.prefix, guardedBy.path);
         const figures = await runBench({
-          scenarios: input.scenario,
+          scenarios,
+          guarded:
+            guarded === undefined || guardedBy === undefined ? undefined : guardedBench(guarded, guardedBy),
           rounds: input.rounds,
           tasks: input.tasks,
           queued: input.queued,
           idleAgents: input.idleAgents,
           servers: supervisor.state.server,
-          serverPid: supervisor.state.processes.find(({ role }) => role === "nats")?.pid ?? null,
+          serverPid: serverPidOf(supervisor),
           roleDirectories: agentDirectories(ports),
           onProgress: (text) => terminal.status(text),
           signal,
@@ -113,6 +142,7 @@ export const command = defineCommand({
           figures,
         };
       } finally {
+        await guarded?.stop({ now: true });
         await supervisor.stop({ now: true });
       }
     } finally {
@@ -139,3 +169,35 @@ export const command = defineCommand({
     return `${lines}\n\nNode ${node}, ${cores} cores, median of ${rounds} rounds`;
   },
 });
+
+const serverPidOf = ({ state }: Supervisor): number | null =>
+  state.processes.find(({ role }) => role === "nats")?.pid ?? null;
+
+/** The permissions file of the benchmark, with the class of its agents. */
+interface BenchFile {
+  readonly path: string;
+  readonly prefix: string;
+  readonly agentClass: string;
+}
+
+/** @throws SwarmError `invalid_input` for a file that cannot be used, or in which no class offers `echo`. */
+async function readBenchFile(path: string): Promise<BenchFile> {
+  const { classes, prefix } = await readPermissions(path);
+  const agents = classes.find(({ capabilities }) => capabilities.includes("echo"));
+  if (agents !== undefined) return { path, prefix, agentClass: agents.name };
+  const message = `${path}: no class offers the capability echo, which the benchmark runs; add it to a class`;
+  throw new SwarmError("invalid_input", message, { field: "permissions" });
+}
+
+/** The connections of the benchmark to a server with permissions. */
+function guardedBench(supervisor: Supervisor, { prefix, agentClass }: BenchFile): GuardedBench {
+  const keys = supervisor.state.permissions?.keys ?? "";
+  const userOf = (user: string) => ({ nkeyFile: seedFile(keys, user), inboxPrefix: `_INBOX.${user}` });
+  return {
+    servers: supervisor.state.server,
+    serverPid: serverPidOf(supervisor),
+    prefix,
+    agent: { ...userOf(agentUser(agentClass)), agentClass },
+    publisher: userOf("api"),
+  };
+}
