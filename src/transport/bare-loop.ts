@@ -3,7 +3,7 @@
 // uses it.
 
 import type { JsMsg } from "@nats-io/jetstream";
-import { connect } from "@nats-io/transport-node";
+import { connect, headers } from "@nats-io/transport-node";
 import { utf8Text } from "../base/index.ts";
 import { DEFAULT_CLASS, lastToken, placedStream } from "../protocol/index.ts";
 
@@ -100,6 +100,40 @@ export async function performBare(
   );
   await consuming.close();
   await nc.close();
+}
+
+/**
+ * Appends as the steps of `count` tasks do, `inFlight` tasks at a time: `steps` records each, one after the other, and each with the
+ * last sequence as the expectation; then one record that replaces them. Resolves to the latency of each append in ms.
+ */
+export async function stepBare(
+  loop: BareLoop & { count: number; steps: number; body: Uint8Array; runId: string },
+): Promise<Float64Array> {
+  const { prefix, capability, count, steps, body, runId } = loop;
+  const nc = await connect({ servers: loop.servers, noAsyncTraces: true });
+  const { jetstream } = await loadJetStream();
+  const js = jetstream(nc);
+  const latencies = new Float64Array(count * steps);
+  const replacing = headers();
+  replacing.set("Nats-Rollup", "sub");
+  let next = 0;
+  let done = 0;
+  const work = async () => {
+    for (let index = next++; index < count; index = next++) {
+      const subject = `${prefix}.journal.${capability}.${runId}-${index}`;
+      let lastSubjectSequence = 0;
+      for (let step = 0; step < steps; step++) {
+        const startedMs = performance.now();
+        const { seq } = await js.publish(subject, body, { expect: { lastSubjectSequence } });
+        latencies[done++] = performance.now() - startedMs;
+        lastSubjectSequence = seq;
+      }
+      await js.publish(subject, body, { headers: replacing });
+    }
+  };
+  await Promise.all(Array.from({ length: loop.inFlight }, work));
+  await nc.close();
+  return latencies;
 }
 
 /** Answers each request on the ask subject with the request's own body, until the signal aborts. */

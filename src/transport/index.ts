@@ -22,6 +22,7 @@ export {
   performBare,
   publishBare,
   respondBare,
+  stepBare,
   voteBare,
 } from "./bare-loop.ts";
 export { refuseDifferences } from "./init-report.ts";

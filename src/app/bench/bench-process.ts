@@ -1,6 +1,13 @@
 // One process of a benchmark: a bare loop or a part of Murmur, driven by messages of its parent. Each ratio compares two such
 // processes that do the same publishes, consumes and acks.
-import { askCapability, createHost, HEARTBEAT_INTERVAL_MS, loadRoles } from "../../agent/index.ts";
+import {
+  type AgentDefinition,
+  askCapability,
+  createHost,
+  defineAgent,
+  HEARTBEAT_INTERVAL_MS,
+  loadRoles,
+} from "../../agent/index.ts";
 import { createLogger, createMeter, newId, newInstanceId, utf8Bytes } from "../../base/index.ts";
 import {
   createBallots,
@@ -18,9 +25,11 @@ import {
   performBare,
   publishBare,
   respondBare,
+  stepBare,
   voteBare,
 } from "../../transport/index.ts";
 import { createTaskClient, createWorker } from "../../work/index.ts";
+import { STEPS_PER_TASK } from "./figure.ts";
 
 /** The settings that a process of the benchmark gets at its start. */
 export interface ProcessSetup {
@@ -30,7 +39,9 @@ export interface ProcessSetup {
     | "bare-voter"
     | "bare-hub"
     | "bare-beat"
+    | "bare-stepper"
     | "agent"
+    | "stepper"
     | "publisher"
     | "hub";
   servers: string;
@@ -54,9 +65,13 @@ export type ProcessOrder =
   | { op: "ballots"; count: number; inFlight: number }
   | { op: "enqueue"; count: number; inFlight: number }
   | { op: "asks"; count: number; inFlight: number }
+  | { op: "steps"; count: number; inFlight: number }
   | { op: "usage" };
 
-/** The answer to an order: seconds of the whole run, median latency in ms, and the resources that the process used. */
+/**
+ * The answer to an order: seconds of the whole run, median latency in ms, and the resources that the process used. A stepper answers
+ * `usage` with the median latency of the steps since the order before.
+ */
 export interface ProcessAnswer {
   seconds: number;
   medianMs: number;
@@ -132,6 +147,13 @@ async function openMurmurPublisher(setup: ProcessSetup): Promise<OrderRunner> {
             askCapability(link, "echo", INPUT),
           ),
         };
+      case "steps":
+        return {
+          latencies: await runPipelined(order.count, order.inFlight, async () => {
+            const { status } = await client.run({ capability: "steps", input: STEPS_PER_TASK });
+            if (status !== "completed") throw new Error(`expected a completed task, got ${status}`);
+          }),
+        };
       case "usage":
         return { latencies: null };
     }
@@ -139,6 +161,35 @@ async function openMurmurPublisher(setup: ProcessSetup): Promise<OrderRunner> {
 }
 
 async function openMurmurAgent(setup: ProcessSetup): Promise<OrderRunner> {
+  const [definition] = await loadRoles(setup.roleDirectories, ["echo"]);
+  await startAgents(setup, definition!);
+  return async () => ({ latencies: null });
+}
+
+/** Starts an agent whose tasks consist of recorded steps, and that measures each of them. */
+async function openMurmurStepper(setup: ProcessSetup): Promise<OrderRunner> {
+  let latencies: number[] = [];
+  const stepper = defineAgent({
+    name: "stepper",
+    capabilities: ["steps"],
+    slots: setup.inFlight,
+    run: async ({ input }, ctx) => {
+      for (let step = 0; step < Number(input); step++) {
+        const startedMs = performance.now();
+        await ctx.step("step", { key: step }, () => step);
+        latencies.push(performance.now() - startedMs);
+      }
+    },
+  });
+  await startAgents(setup, stepper);
+  return async () => {
+    const taken = Float64Array.from(latencies);
+    latencies = [];
+    return { latencies: taken };
+  };
+}
+
+async function startAgents(setup: ProcessSetup, definition: AgentDefinition): Promise<void> {
   const meter = createMeter();
   const log = createLogger({ name: "bench", level: "warn" });
   const transport = await connectNats({
@@ -149,9 +200,8 @@ async function openMurmurAgent(setup: ProcessSetup): Promise<OrderRunner> {
     log,
     meter,
   });
-  const [definition] = await loadRoles(setup.roleDirectories, ["echo"]);
   const hostId = newInstanceId("bench");
-  const roles = [{ definition: definition!, count: setup.agents }];
+  const roles = [{ definition, count: setup.agents }];
   const agentClass = setup.user?.agentClass;
   const host = createHost({
     transport,
@@ -159,7 +209,7 @@ async function openMurmurAgent(setup: ProcessSetup): Promise<OrderRunner> {
     log,
     hostId,
     agentClass,
-    role: "echo",
+    role: definition.name,
     version: "bench",
     roles,
   });
@@ -175,7 +225,6 @@ async function openMurmurAgent(setup: ProcessSetup): Promise<OrderRunner> {
   });
   await host.service.start();
   await worker.start();
-  return async () => ({ latencies: null });
 }
 
 /** Starts a coordinator in office, with the registry of agents and the ballots. */
@@ -199,7 +248,7 @@ async function openMurmurHub(setup: ProcessSetup): Promise<OrderRunner> {
 async function openBarePublisher(setup: ProcessSetup): Promise<OrderRunner> {
   const { servers, prefix } = setup;
   return async (order) => {
-    if (order.op === "usage" || order.op === "enqueue") return { latencies: null };
+    if (order.op !== "tasks" && order.op !== "asks") return { latencies: null };
     const { count, inFlight } = order;
     if (order.op === "asks")
       return {
@@ -253,6 +302,27 @@ async function openBareHub(setup: ProcessSetup): Promise<OrderRunner> {
   return async () => ({ latencies: null });
 }
 
+/** The record of one step, as the stepper of Murmur writes it. */
+const STEP_RECORD = {
+  type: "steps",
+  attempt: 1,
+  agent: "stepper-01J9Z3V8K4M5N6P7Q8R9S0T1U2",
+  at: "2026-01-31T12:00:00.000Z",
+  run: "01J9Z3V8K4M5N6P7Q8R9S0T1U2",
+  batch: 50,
+  steps: [{ step: "step:50", state: "done", at: "2026-01-31T12:00:00.000Z", ms: 0, bytes: 2, output: 50 }],
+};
+
+async function openBareStepper({ servers, prefix }: ProcessSetup): Promise<OrderRunner> {
+  const body = jsonBytes(STEP_RECORD);
+  return async (order) => {
+    if (order.op !== "steps") return { latencies: null };
+    const { count, inFlight } = order;
+    const loop = { servers, prefix, capability: "steps", inFlight, count, steps: STEPS_PER_TASK };
+    return { latencies: await stepBare({ ...loop, body, runId: newId() }) };
+  };
+}
+
 async function openBareBeat({ servers, prefix }: ProcessSetup): Promise<OrderRunner> {
   await beatBare({ servers, prefix, intervalMs: HEARTBEAT_INTERVAL_MS });
   return async () => ({ latencies: null });
@@ -268,8 +338,10 @@ const OPENERS = {
   "bare-voter": openBareVoter,
   "bare-hub": openBareHub,
   "bare-beat": openBareBeat,
+  "bare-stepper": openBareStepper,
   hub: openMurmurHub,
   agent: openMurmurAgent,
+  stepper: openMurmurStepper,
   publisher: openMurmurPublisher,
 };
 

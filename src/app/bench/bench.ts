@@ -5,44 +5,16 @@ import { createLogger, createMeter } from "../../base/index.ts";
 import { connectNats, refuseDifferences } from "../../transport/index.ts";
 import { BenchProcess } from "./bench-child.ts";
 import type { ProcessAnswer, ProcessOrder, ProcessSetup } from "./bench-process.ts";
-import { cpuSecondsOf } from "./cpu.ts";
+import { cpuTimes, MICROSECONDS } from "./cpu-times.ts";
 import type { BenchFigure, BenchScenario } from "./figure.ts";
 import { PairedFigures } from "./paired-figures.ts";
-
-/** The settings of a benchmark. */
-export interface BenchOptions {
-  scenarios: readonly BenchScenario[];
-  rounds: number;
-  /** The number of tasks in one throughput round. */
-  tasks: number;
-  /** The number of tasks in the queue scenario. */
-  queued: number;
-  idleAgents: number;
-  /** The URL of a server with JetStream; the benchmark fills its streams. */
-  servers: string;
-  /** The process id of that server, for its CPU time; null when it is unknown. */
-  serverPid: number | null;
-  /** A second server, with permissions; only for the scenario `permissions`. */
-  guarded?: GuardedBench | undefined;
-  roleDirectories: readonly string[];
-  onProgress(text: string): void;
-  signal: AbortSignal;
-}
-
-/** A server with the permissions of a file, whose streams `init` has made, and the users of the two processes. */
-export interface GuardedBench {
-  readonly servers: string;
-  readonly serverPid: number | null;
-  readonly prefix: string;
-  readonly agent: NonNullable<ProcessSetup["user"]>;
-  readonly publisher: NonNullable<ProcessSetup["user"]>;
-}
+import type { BenchOptions, ScenarioTools } from "./scenario.ts";
+import { measureSteps } from "./steps.ts";
 
 const IN_FLIGHT = 256;
 /** The seconds over which the CPU time of idle agents is measured; they include several heartbeats and the expiry of a pull. */
 const IDLE_SECONDS = 35;
 const MIB = 1024 * 1024;
-const MICROSECONDS = 1e6;
 
 /** Runs the scenarios. @throws Error when a process of the benchmark fails: then there is no figure. */
 export async function runBench(options: BenchOptions): Promise<BenchFigure[]> {
@@ -75,12 +47,6 @@ export async function runBench(options: BenchOptions): Promise<BenchFigure[]> {
   } finally {
     await closeAll();
   }
-}
-
-interface ScenarioTools extends BenchOptions {
-  names: { murmur: string; bare: string };
-  open(kind: ProcessSetup["kind"], prefix: string, more?: Partial<ProcessSetup>): Promise<BenchProcess>;
-  closeAll(): Promise<unknown>;
 }
 
 const SCENARIOS: Record<BenchScenario, (tools: ScenarioTools) => Promise<BenchFigure[]>> = {
@@ -124,6 +90,7 @@ const SCENARIOS: Record<BenchScenario, (tools: ScenarioTools) => Promise<BenchFi
       cpu: { jobs: tools.tasks * 2, job: "ask", worker: { name: "worker" } },
     }),
   ballot: measureBallots,
+  steps: measureSteps,
   idle: measureIdle,
   queue: measureQueue,
   permissions: measurePermissions,
@@ -220,12 +187,6 @@ interface ServingProcesses {
   murmur: BenchProcess[];
 }
 
-/** CPU seconds so far: of the serving processes of one side, and of nats-server (NaN when unknown). */
-interface CpuTimes {
-  worker: number;
-  server: number;
-}
-
 async function compare(tools: ScenarioTools, what: Comparison): Promise<BenchFigure[]> {
   const { names, open } = tools;
   const [bare, murmur] = await Promise.all([open("bare-agent", names.bare), open("agent", names.murmur)]);
@@ -291,14 +252,6 @@ async function alternate(
   if (Number.isFinite(serverCpu.murmur))
     figures.push(serverCpu.figure({ ...cpu("nats-server"), goal: null }));
   return figures;
-}
-
-async function cpuTimes(serving: readonly BenchProcess[], serverPid: number | null): Promise<CpuTimes> {
-  const usages = await Promise.all(serving.map((part) => part.ask({ op: "usage" })));
-  return {
-    worker: usages.reduce((sum, { cpuSeconds }) => sum + cpuSeconds, 0),
-    server: serverPid === null ? Number.NaN : (cpuSecondsOf(serverPid) ?? Number.NaN),
-  };
 }
 
 async function measureIdle(tools: ScenarioTools): Promise<BenchFigure[]> {

@@ -6,12 +6,16 @@ export const BENCH_SCENARIOS = [
   "latency",
   "ask",
   "ballot",
+  "steps",
   "idle",
   "queue",
   "permissions",
 ] as const;
 /** One measurement. */
 export type BenchScenario = (typeof BENCH_SCENARIOS)[number];
+
+/** The steps of each task that a stepper runs: so many that the cost of the task itself is about one percent. */
+export const STEPS_PER_TASK = 100;
 
 /** One figure of the report. */
 export interface BenchFigure {
