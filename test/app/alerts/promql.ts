@@ -1,5 +1,5 @@
 // The series that an expression of PromQL reads, by the parser of Prometheus' own web page.
-import { createRequire } from "node:module";
+import { parser } from "@prometheus-io/lezer-promql";
 
 /** The part of a syntax tree that is read here. */
 interface Node {
@@ -10,23 +10,6 @@ interface Node {
   getChild(name: string): Node | null;
   getChildren(name: string): Node[];
 }
-interface Tree {
-  iterate(options: { enter(ref: { readonly name: string; readonly node: Node }): void }): void;
-}
-interface Parser {
-  parse(text: string): Tree;
-}
-
-/** The parser; undefined while the packages of the lockfile are not installed. */
-export function loadParser(): Parser | undefined {
-  try {
-    return (createRequire(import.meta.url)("@prometheus-io/lezer-promql") as { parser: Parser }).parser;
-  } catch (error) {
-    if ((error as { code?: string }).code === "MODULE_NOT_FOUND") return undefined;
-    throw error;
-  }
-}
-
 /** One read of a series. */
 export interface Selector {
   readonly metric: string;
@@ -46,7 +29,7 @@ export interface Reads {
 }
 
 /** Reads an expression. */
-export function readsOf(parser: Parser, expr: string): Reads {
+export function readsOf(expr: string): Reads {
   const selectors: Selector[] = [];
   const grouping: string[] = [];
   const faults: string[] = [];

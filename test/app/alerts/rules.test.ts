@@ -14,7 +14,7 @@ import { COMMANDS } from "../../../src/app/commands/index.ts";
 import { PROBLEM_NAMES, PROBLEMS, runbookOf } from "../../../src/app/problems/catalogue.ts";
 import { describeMetrics } from "../../../src/base/index.ts";
 import { CASES, LOOK } from "./cases.ts";
-import { loadParser, readsOf } from "./promql.ts";
+import { readsOf } from "./promql.ts";
 
 const root = join(import.meta.dirname, "../../..");
 const alerts = alertTable(realTime);
@@ -167,44 +167,40 @@ const BARE_COUNTERS = ["murmur_task_attempts_total"];
 /** Series of Prometheus itself: whether a scrape succeeded. */
 const FOREIGN = ["up"];
 
-const parser = loadParser();
-test.skipIf(parser === undefined)(
-  "every expression reads metrics of the table with their labels, and counters by their rise (not checked without @prometheus-io/lezer-promql of the lockfile)",
-  () => {
-    const metrics = new Map(
-      describeMetrics().flatMap((metric) =>
-        (metric.type === "histogram" ? ["_bucket", "_sum", "_count"] : [""]).map(
-          (end) => [`${metric.name}${end}`, metric] as const,
-        ),
+test("every expression reads metrics of the table with their labels, and counters by their rise", () => {
+  const metrics = new Map(
+    describeMetrics().flatMap((metric) =>
+      (metric.type === "histogram" ? ["_bucket", "_sum", "_count"] : [""]).map(
+        (end) => [`${metric.name}${end}`, metric] as const,
       ),
-    );
-    const own = new Set(recordings.map(({ record }) => record));
-    const rules = [...recordings.map(({ record, expr }) => ({ name: record, expr })), ...alerts];
-    for (const { name, expr } of rules) {
-      const { selectors, grouping, faults } = readsOf(parser!, expr);
-      expect(faults, name).toEqual([]);
-      const known = new Set(TARGET_LABELS);
-      for (const { metric, labels, isRange } of selectors) {
-        const spec = metrics.get(metric);
-        if (spec === undefined) {
-          expect([...own, ...FOREIGN], `${name} reads ${metric}`).toContain(metric);
-          for (const label of ["capability", "priority"]) if (own.has(metric)) known.add(label);
-          continue;
-        }
-        for (const label of spec.labels) known.add(label);
-        expect([...spec.labels, ...TARGET_LABELS], `${name} reads ${metric}`).toEqual(
-          expect.arrayContaining([...labels]),
-        );
-        if (spec.type === "gauge") continue;
-        expect(isRange || BARE_COUNTERS.includes(metric), `${name} reads ${metric} bare`).toBe(true);
-        const isThere = spec.labels.length === 0 || spec.startsAtZero === true;
-        expect(isThere, `${metric} must start at 0, or its first event does not show`).toBe(true);
+    ),
+  );
+  const own = new Set(recordings.map(({ record }) => record));
+  const rules = [...recordings.map(({ record, expr }) => ({ name: record, expr })), ...alerts];
+  for (const { name, expr } of rules) {
+    const { selectors, grouping, faults } = readsOf(expr);
+    expect(faults, name).toEqual([]);
+    const known = new Set(TARGET_LABELS);
+    for (const { metric, labels, isRange } of selectors) {
+      const spec = metrics.get(metric);
+      if (spec === undefined) {
+        expect([...own, ...FOREIGN], `${name} reads ${metric}`).toContain(metric);
+        for (const label of ["capability", "priority"]) if (own.has(metric)) known.add(label);
+        continue;
       }
-      expect([...known], name).toEqual(expect.arrayContaining([...grouping]));
-      if (name !== "MurmurWatchdog") expect(selectors.length, name).toBeGreaterThan(0);
+      for (const label of spec.labels) known.add(label);
+      expect([...spec.labels, ...TARGET_LABELS], `${name} reads ${metric}`).toEqual(
+        expect.arrayContaining([...labels]),
+      );
+      if (spec.type === "gauge") continue;
+      expect(isRange || BARE_COUNTERS.includes(metric), `${name} reads ${metric} bare`).toBe(true);
+      const isThere = spec.labels.length === 0 || spec.startsAtZero === true;
+      expect(isThere, `${metric} must start at 0, or its first event does not show`).toBe(true);
     }
-  },
-);
+    expect([...known], name).toEqual(expect.arrayContaining([...grouping]));
+    if (name !== "MurmurWatchdog") expect(selectors.length, name).toBeGreaterThan(0);
+  }
+});
 
 test.each(names)("%s has a runbook with all its parts, and its commands of murmur exist", (name) => {
   const page = readFileSync(join(root, runbookOf(name)), "utf8");
