@@ -237,19 +237,17 @@ export class Changer {
     });
   }
 
-  /** Drains and starts processes of one role anew: coordinators one by one, the leader last; others all at once. */
+  /** Drains and starts the processes of one role anew, one after the other, so that the others serve; the holder of the office comes last. */
   async #renew(group: readonly KeptProcess[]): Promise<void> {
-    if (group[0]?.plan.role !== "coordinator") {
-      const graceMs = group[0]?.watched.speaks === false ? NATS_STOP_MS : this.#parts.graceMs;
-      await Promise.all(group.map((kept) => kept.end(graceMs)));
-      return this.#table.startAll(group);
-    }
-    const leads = await Promise.all(group.map((kept) => isOfficeHolder(kept.plan.metrics)));
+    const isCoordinator = (kept: KeptProcess) => kept.plan.role === "coordinator";
+    const leads = await Promise.all(
+      group.map((kept) => isCoordinator(kept) && isOfficeHolder(kept.plan.metrics)),
+    );
     const order = [...group.filter((_, index) => !leads[index]), ...group.filter((_, index) => leads[index])];
     for (const kept of order) {
-      await kept.end(this.#parts.graceMs);
+      await kept.end(kept.watched.speaks === false ? NATS_STOP_MS : this.#parts.graceMs);
       await this.#table.startAll([kept]);
-      await untilReady(kept.plan, this.#parts.signal);
+      if (isCoordinator(kept)) await untilReady(kept.plan, this.#parts.signal);
     }
   }
 

@@ -154,6 +154,26 @@ test("up --watch restarts a role when its files change, and a broken file leaves
   expect(await greet()).toBe("three");
 });
 
+test("restart of a role renews its processes one after the other, so that one of them serves at all times", async () => {
+  writeGreeting('export const greeting = "three";'); // as it runs
+  expect(await world.call("up --agents hello*2 --json")).toMatchObject({ exitCode: 0 });
+  const pids = world.state().processes.map(({ pid }) => pid);
+  let isOver = false;
+  const restarted = world.call("restart hello --json").finally(() => {
+    isOver = true;
+  });
+  const serving: number[] = [];
+  await eventually(() => {
+    const { processes } = world.state();
+    serving.push(processes.filter(({ status }) => status === "running").length);
+    return isOver || undefined;
+  });
+  expect((await restarted).json()).toMatchObject({ restarted: ["hello-1", "hello-2"] });
+  expectGone(pids);
+  expect(serving).toContain(1);
+  expect(Math.min(...serving)).toBe(1);
+});
+
 test("restart of the coordinators takes one after the other, so that the office changes hands at most once", async () => {
   const coordinators = scaled(1, 3);
   const crowd = setupWorld({});

@@ -24,7 +24,7 @@ export const command = defineCommand({
   }),
   examples: ["restart", "restart echo", "restart coordinator api --json"],
   details:
-    "One role after the other: its processes finish their running tasks within the grace (MURMUR_DRAIN_GRACE_MS), end, and\nstart anew. Coordinators take turns, the leader last, so that the office holds. Files of a role that do not load are an\nerror, and its processes run on. The swarm's settings stay; murmur down and up change them.",
+    "One process after the other: it finishes its running tasks within the grace (MURMUR_DRAIN_GRACE_MS), ends, and starts anew,\nwhile the others of its role serve. Of the coordinators the leader comes last, so that the office holds. Files of a role that do not load are an\nerror, and its processes run on. The swarm's settings stay; murmur down and up change them.",
   async run(ports, { roles }) {
     const { config, directory, signal, terminal } = ports;
     const dataDir = resolve(directory, config.data);
