@@ -130,7 +130,7 @@ export function adviceFor(
 }
 
 interface Edit {
-  /** The key, with the name of the entry: `classes[default].handsTo`. */
+  /** The key, with the name of the entry: `classes[default].asks`. */
   readonly key: string;
   readonly value: string;
   readonly edited: Permissions;
@@ -147,7 +147,7 @@ function* editsOf(file: Permissions, role: Role, subject: string): Generator<Edi
       yield { key: `publishers[${role.name}].capabilities`, value, edited: { ...file, publishers } };
     }
     if (role.kind === "agent") {
-      for (const list of ["asks", "handsTo", "capabilities"] as const) {
+      for (const list of ["asks", "capabilities"] as const) {
         const classes = file.classes.map((each) =>
           each.name === role.name ? withCapability(each, list, capability) : each,
         );
@@ -161,11 +161,7 @@ function* editsOf(file: Permissions, role: Role, subject: string): Generator<Edi
   }
 }
 
-function withCapability(
-  agents: AgentClass,
-  list: "asks" | "handsTo" | "capabilities",
-  capability: string,
-): AgentClass {
+function withCapability(agents: AgentClass, list: "asks" | "capabilities", capability: string): AgentClass {
   return { ...agents, [list]: [...agents[list], capability] };
 }
 
@@ -181,7 +177,7 @@ function guessFile(user: string, prefix: string): Permissions {
   const empty = permissionsSchema.parse({ version: 1, prefix });
   const start = agentUser("");
   if (user.startsWith(start) && CLASS_PATTERN.test(user.slice(start.length))) {
-    const agents = { name: user.slice(start.length), capabilities: [], handsTo: [], asks: [], groups: [] };
+    const agents = { name: user.slice(start.length), capabilities: [], asks: [], groups: [] };
     return { ...empty, classes: [agents] };
   }
   const isFixed = rolesOf(empty).some((each) => each.user === user);

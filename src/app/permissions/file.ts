@@ -43,8 +43,6 @@ const agentClassSchema = z.strictObject({
   name: classSchema,
   /** The capabilities that agents of the class offer. */
   capabilities: capabilities.min(1),
-  /** The capabilities that agents of the class may hand their tasks to. */
-  handsTo: capabilities.default([]),
   /** The capabilities that agents of the class may ask. */
   asks: capabilities.default([]),
   /** The groups of pods that scale together. */

@@ -74,11 +74,11 @@ export function groupsOf({ classes }: Permissions): ScaledGroup[] {
   );
 }
 
-/** Every capability that the file names, sorted: of publishers and classes, and of hand-offs and asks. */
+/** Every capability that the file names, sorted: of publishers and classes, and of asks. */
 export function capabilitiesOf({ publishers, classes }: Permissions): string[] {
   const all = [
     ...publishers.flatMap(({ capabilities }) => capabilities),
-    ...classes.flatMap(({ capabilities, handsTo, asks }) => [...capabilities, ...handsTo, ...asks]),
+    ...classes.flatMap(({ capabilities, asks }) => [...capabilities, ...asks]),
   ];
   return [...new Set(all)].sort();
 }

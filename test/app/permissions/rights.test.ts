@@ -11,7 +11,7 @@ const FILE = await parsePermissions(
   `version: 1
 publishers: [{ name: web, capabilities: [echo] }]
 classes:
-  - { name: review, capabilities: [docs, tests], handsTo: [fix], asks: [lookup], groups: [{ name: docs, slots: 2, capabilities: [docs] }] }
+  - { name: review, capabilities: [docs, tests], asks: [lookup], groups: [{ name: docs, slots: 2, capabilities: [docs] }] }
   - { name: default, capabilities: [echo], groups: [{ name: echo, slots: 4 }] }
 operators: [{ name: anna, access: admin }, { name: ben, access: read, capabilities: [echo] }]
 `,
@@ -51,5 +51,5 @@ test("groups, classes and capabilities are those of the whole file, hand-offs an
     { name: "echo", class: "default", capabilities: ["echo"], slots: 4 },
   ]);
   expect(classNamesOf(FILE)).toEqual(["default", "review"]);
-  expect(capabilitiesOf(FILE)).toEqual(["docs", "echo", "fix", "lookup", "tests"]);
+  expect(capabilitiesOf(FILE)).toEqual(["docs", "echo", "lookup", "tests"]);
 });
