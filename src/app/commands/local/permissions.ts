@@ -40,6 +40,12 @@ const keysFlag = z
 const readFileOf = (ports: Ports, named: string | undefined): Promise<Permissions> =>
   readPermissions(permissionsPath(ports, named));
 
+/** The permissions file of a command, its users, and the folder of their keys. */
+async function openKeys(ports: Ports, input: { permissions?: string | undefined; keys: string }) {
+  const file = await readFileOf(ports, input.permissions);
+  return { file, folder: resolve(ports.directory, input.keys), users: usersOf(file) };
+}
+
 const grantSchema = z.object({
   subject: z.string(),
   why: z.string(),
@@ -185,9 +191,7 @@ export const secrets = defineCommand({
   details:
     "Makes an NKEY seed for each user that has none: USER.seed in the folder, readable by its owner alone. Existing seeds are kept,\nso a new user changes no other. public-keys.json in the same folder is no secret: permissions render needs nothing else.\nSeeds are never printed. Each process gets its own: MURMUR_NKEY_FILE, with MURMUR_INBOX_PREFIX=_INBOX.USER.",
   async run(ports, input) {
-    const file = await readFileOf(ports, input.permissions);
-    const folder = resolve(ports.directory, input.keys);
-    const users = usersOf(file);
+    const { file, folder, users } = await openKeys(ports, input);
     const { created, kept, unknown } = makeKeys(folder, users);
     const target = input.kubernetes === undefined ? null : resolve(ports.directory, input.kubernetes);
     if (target !== null) {
@@ -274,9 +278,7 @@ export const render = defineCommand({
   details:
     "Without --whole: the accounts, users and limits alone, for an `include` of your own configuration. The account of the swarm\nhas one NKEY user for each role; the servers know public keys only (permissions secrets makes the keys). The same files give\nthe same bytes. permissions reload lets running servers read a new file.",
   async run(ports, input) {
-    const file = await readFileOf(ports, input.permissions);
-    const folder = resolve(ports.directory, input.keys);
-    const users = usersOf(file);
+    const { file, folder, users } = await openKeys(ports, input);
     const keys = requirePublicKeys(folder, users);
     const text = input.whole ? renderServer(file, keys, serverOf(input)) : renderAccounts(file, keys);
     const target = input.output === undefined ? null : resolve(ports.directory, input.output);
