@@ -96,6 +96,8 @@ interface StepFailure {
 
 /** Performs and records the steps of one attempt. */
 export class StepRecorder {
+  /** The decider. A simulation of deliberate bugs puts a bent one here. */
+  protected readonly decide: typeof decideRecord = decideRecord;
   readonly #parts: RecorderParts;
   readonly #waiters = new Map<StepEntry, { resolve(): void; reject(error: SwarmError): void }>();
   readonly #failures = new Map<string, StepFailure>();
@@ -270,7 +272,7 @@ export class StepRecorder {
   }
 
   #apply(input: RecorderInput): void {
-    const [state, effects] = decideRecord(this.#state, input);
+    const [state, effects] = this.decide(this.#state, input);
     this.#state = state;
     for (const effect of effects) this.#perform(effect);
     if (state.flight === null) this.#onQuiet?.();

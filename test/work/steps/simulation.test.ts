@@ -1,24 +1,18 @@
 // Recorded steps in simulated worlds, each from a seed. A failure names its seed: run it alone with `runWorld(seed, noCounts())`.
-import { afterEach, describe, expect, it, vi } from "vitest";
+import { describe, expect, it } from "vitest";
+import { decideRecord } from "../../../src/work/steps/decide.ts";
+import { StepRecorder } from "../../../src/work/steps/recorder.ts";
 import { scaled } from "../../support/scale.ts";
-import { MUTANTS } from "./mutants.ts";
+import { MUTANTS, type Mutant } from "./mutants.ts";
 import { Violation } from "./oracle.ts";
 import { type Bends, noCounts, runWorld } from "./world.ts";
 
-type Decider = typeof import("../../../src/work/steps/decide.ts");
-
-/** The decider of the running world; undefined: the real one. */
-const bent = vi.hoisted(() => ({ decide: undefined as Decider["decideRecord"] | undefined }));
-vi.mock("../../../src/work/steps/decide.ts", async (load) => {
-  const real = await load<Decider>();
-  const decideRecord: Decider["decideRecord"] = (state, input) =>
-    (bent.decide ?? real.decideRecord)(state, input);
-  return { ...real, decideRecord, real: real.decideRecord };
-});
-
-afterEach(() => {
-  bent.decide = undefined;
-});
+/** The recorder with a bent decider. */
+function recorderWith(bend: NonNullable<Mutant["decide"]>): typeof StepRecorder {
+  return class extends StepRecorder {
+    protected override readonly decide = bend(decideRecord);
+  };
+}
 
 /** The first seed whose world breaks an invariant; undefined when none does. */
 async function findViolation(
@@ -52,10 +46,7 @@ describe("the steps of a task", () => {
 
 describe("a deliberate bug is noticed", () => {
   it.each(MUTANTS)("one that $name", { timeout: 600_000 }, async ({ bends = {}, decide }) => {
-    const { real } = (await import("../../../src/work/steps/decide.ts")) as Decider & {
-      real: Decider["decideRecord"];
-    };
-    bent.decide = decide?.(real);
-    expect(await findViolation(scaled(60, 500), bends)).toBeDefined();
+    const bent = decide === undefined ? bends : { ...bends, recorder: recorderWith(decide) };
+    expect(await findViolation(scaled(60, 500), bent)).toBeDefined();
   });
 });
