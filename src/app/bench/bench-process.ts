@@ -248,7 +248,7 @@ async function openMurmurHub(setup: ProcessSetup): Promise<OrderRunner> {
 async function openBarePublisher(setup: ProcessSetup): Promise<OrderRunner> {
   const { servers, prefix } = setup;
   return async (order) => {
-    if (order.op !== "tasks" && order.op !== "asks") return { latencies: null };
+    if (order.op !== "tasks" && order.op !== "ballots" && order.op !== "asks") return { latencies: null };
     const { count, inFlight } = order;
     if (order.op === "asks")
       return {
@@ -345,6 +345,9 @@ const OPENERS = {
   publisher: openMurmurPublisher,
 };
 
+/** The orders whose answer has a median. */
+const MEASURED_OPS: ReadonlySet<ProcessOrder["op"]> = new Set(["tasks", "ballots", "asks", "steps"]);
+
 /** Performs the orders of the parent until the parent closes the channel. */
 async function serve(): Promise<void> {
   const setup = JSON.parse(process.argv[2] ?? "{}") as ProcessSetup;
@@ -352,8 +355,11 @@ async function serve(): Promise<void> {
   process.on("disconnect", () => process.exit(0));
   process.on("message", (order: ProcessOrder) => {
     const startedMs = performance.now();
-    run(order).then(
-      ({ latencies }) => {
+    run(order)
+      .then(({ latencies }) => {
+        // Without this check a process that does not know an order would count as endlessly fast.
+        if (latencies === null && MEASURED_OPS.has(order.op))
+          throw new Error(`the process ${setup.kind} of the benchmark does not measure ${order.op}`);
         const { user, system } = process.cpuUsage();
         const answer: ProcessAnswer = {
           seconds: (performance.now() - startedMs) / 1000,
@@ -363,9 +369,10 @@ async function serve(): Promise<void> {
           cpuSeconds: (user + system) / 1e6,
         };
         process.send?.({ answer });
-      },
-      (error: unknown) => process.send?.({ error: error instanceof Error ? error.message : String(error) }),
-    );
+      })
+      .catch((error: unknown) =>
+        process.send?.({ error: error instanceof Error ? error.message : String(error) }),
+      );
   });
   process.send?.({ ready: true });
 }
