@@ -4,7 +4,7 @@ import { nearest } from "../../base/index.ts";
 import type { Json } from "../../protocol/index.ts";
 import { hint, typeOf, withArticle } from "./evaluate.ts";
 import { type Expression, type Fault, type Key, type Path, showPath } from "./expression.ts";
-import type { Place, Template } from "./template.ts";
+import type { Place, Template, TemplateFault } from "./template.ts";
 
 /** A JSON Schema (draft 2020-12); `true` takes everything. */
 export type Schema = boolean | SchemaObject;
@@ -306,16 +306,11 @@ function suggest(word: Json, choice: readonly Json[]): string {
     .join(", ")}`;
 }
 
-/** A certain fault in a value with expressions: which text has it, and where in the text. */
-export interface TextFault extends Fault {
-  readonly place: Place;
-}
-
 /** Checks all expressions of a value. Returns the shape of the value that they make. */
 export function checkTemplate(
   template: Template,
   scope: SchemaScope,
-  tell: (fault: TextFault) => void,
+  tell: (fault: Omit<TemplateFault, "text">) => void,
   place: Place = [],
 ): Shape {
   switch (template.kind) {

@@ -203,19 +203,14 @@ class Checker {
         return this.#step(node, context);
       case "child":
         return this.#child(node, context);
-      case "parallel": {
-        const ends = node.branches.map((branch) => this.#inner(branch, context));
-        for (const { steps } of ends) Object.assign(context.steps, steps);
+      case "parallel":
+        this.#branches(node.branches, context);
         return NULL;
-      }
-      case "race": {
-        const ends = node.branches.map((branch) => this.#inner(branch, context));
-        for (const { steps } of ends) Object.assign(context.steps, steps);
-        return { anyOf: ends.map(({ value }) => value) };
-      }
+      case "race":
+        return this.#branches(node.branches, context);
       case "if":
         this.#test(node.test, at("if"), context);
-        return this.#either([node.whenTrue, node.whenFalse], context);
+        return this.#branches([node.whenTrue, node.whenFalse], context);
       case "try": {
         const body = this.#inner(node.body, context);
         const caught = this.#inner(node.caught, { ...context, roots: { ...context.roots, error: FAILURE } });
@@ -275,7 +270,8 @@ class Checker {
     return { value: this.block(block, { ...context, steps }), steps };
   }
 
-  #either(blocks: readonly Block[], context: Context): Schema {
+  /** Checks blocks that do not see each other; the nodes after them see the steps of all. Returns the schema of one of their values. */
+  #branches(blocks: readonly Block[], context: Context): Schema {
     const ends = blocks.map((block) => this.#inner(block, context));
     for (const { steps } of ends) Object.assign(context.steps, steps);
     return { anyOf: ends.map(({ value }) => value) };

@@ -181,7 +181,7 @@ interface BenchFile {
   readonly agentClass: string;
 }
 
-/** @throws SwarmError `invalid_input` for a file that cannot be used, or in which no class offers `echo`. */
+/** @throws SwarmError `invalid_input` for a file that cannot be used, and for one without a class that offers `echo`. */
 async function readBenchFile(path: string): Promise<BenchFile> {
   const { classes, prefix } = await readPermissions(path);
   const agents = classes.find(({ capabilities }) => capabilities.includes("echo"));
