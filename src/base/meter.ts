@@ -22,11 +22,20 @@ const MAX_OTHER_VALUES = 64;
 /** The most characters of a value: a token of a subject has at most as many. */
 const MAX_LABEL_LENGTH = 64;
 
-/** The gauges of Node.js whose names end as those of counters, so that `promtool check metrics` rejects them; `nodejs_active_resources` and its like stay. */
-const MISNAMED = [
+/**
+ * Metrics of Node.js that are left out. The names of the first three end as those of counters, so that `promtool check metrics` rejects
+ * them. The others have many series that no one reads: one for each of V8's 13 heap spaces, and the types of handles and requests, which
+ * `nodejs_active_resources` tells too.
+ */
+const LEFT_OUT = [
   "nodejs_active_handles_total",
   "nodejs_active_requests_total",
   "nodejs_active_resources_total",
+  "nodejs_active_handles",
+  "nodejs_active_requests",
+  "nodejs_heap_space_size_total_bytes",
+  "nodejs_heap_space_size_used_bytes",
+  "nodejs_heap_space_size_available_bytes",
 ];
 
 /** The values of some of a metric's labels. */
@@ -96,7 +105,7 @@ export function createMeter(
   const registry = new Registry();
   if (options.defaults === true) {
     collectDefaultMetrics({ register: registry });
-    for (const name of MISNAMED) registry.removeSingleMetric(name);
+    for (const name of LEFT_OUT) registry.removeSingleMetric(name);
   }
   const { exporter } = options;
   const folder = new LabelFolder();

@@ -1,5 +1,5 @@
 // The metrics of the coordinators: office, registry, ballots, budgets.
-import { ANSWER_SECONDS, COORDINATOR, type MetricSpec, RATIOS, SECONDS } from "./spec.ts";
+import { ANSWER_SECONDS, COORDINATOR, type MetricSpec, OFFICE_SECONDS, RATIOS, SECONDS } from "./spec.ts";
 
 /** The metrics of the coordinators: office, registry, ballots, budgets. */
 export const OFFICE_METRICS = {
@@ -84,7 +84,7 @@ export const OFFICE_METRICS = {
     labels: [],
     exporters: COORDINATOR,
     replicas: "sum",
-    buckets: SECONDS,
+    buckets: OFFICE_SECONDS,
   },
   officeSnapshotFailures: {
     name: "murmur_office_snapshot_failures_total",

@@ -37,6 +37,8 @@ export const SECONDS = [
 ];
 /** Buckets in seconds for answers that a caller waits for: up to the longest wait of a request to NATS. */
 export const ANSWER_SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
+/** Buckets in seconds for work of the office that no one waits for: its snapshots. */
+export const OFFICE_SECONDS = [0.01, 0.1, 0.5, 1, 5, 15, 60, 300];
 /** Buckets for shares, in tenths. */
 export const RATIOS = [0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1];
 
