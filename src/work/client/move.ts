@@ -75,7 +75,7 @@ export async function changeTask(
     const found = await parts.reader.locate(taskId);
     // Without a location, the task is between two streams, or it never was here.
     if (found === null && asked === null) await refuseUnlocated(parts, taskId);
-    if (found !== null) {
+    if (found !== null && !(await isLeavingQueue(parts, taskId, found))) {
       const { from, to } = addressesOf(subjects, taskId, found, change);
       if (isPlaceOf(subjects, { found, from, to }, change, asked !== null)) {
         return { taskId, capability: to.capability, priority: to.priority, changed: asked !== null };
@@ -87,7 +87,9 @@ export async function changeTask(
         if (await ask(parts, { found, to }, change)) asked = { place, seq: stored.seq };
       } else if (place === "queue") await refuseDropped(parts, taskId, found);
     }
-    if (clock.now() >= endMs) throw notCarriedOut(taskId, timeoutMs);
+    if (clock.now() >= endMs) {
+      throw asked === null ? stillLeaving(taskId, timeoutMs) : notCarriedOut(taskId, timeoutMs);
+    }
     await sleep(MOVE_PAUSE_MS, { clock });
   }
 }
@@ -141,6 +143,22 @@ function isPlaceOf(
   }
   const isDue = found.place === "queue" || dueNow !== true;
   return isDue && from !== null && subjects.task(from) === subjects.task(to);
+}
+
+/**
+ * True while a host moves the task to the later stream, for its retry or because it is early: the host stores the copy first and acks
+ * the earlier message then. A request to move, and the copy for the case that a host dies, are no such copies.
+ */
+async function isLeavingQueue(
+  { transport, subjects }: MoveParts,
+  taskId: string,
+  { place, stored }: TaskLocation,
+): Promise<boolean> {
+  if (place !== "queue") return false;
+  const copy = await transport.log("later").last(subjects.filters.laterById(taskId), { fresh: true });
+  if (copy === null || copy.header(HEADERS.moved) !== undefined || copy.header(HEADERS.attempt) === "1")
+    return false;
+  return copy.storedAtMs >= stored.storedAtMs;
 }
 
 /** Writes the change; false when there is nothing to write now. */
@@ -298,6 +316,14 @@ function received(taskId: string): SwarmError {
   return new SwarmError(
     "conflict",
     `a host has received task ${taskId}, which runs or waits for its retry; only a task that waits in its queue can be moved`,
+  );
+}
+
+function stillLeaving(taskId: string, timeoutMs: number): SwarmError {
+  return new SwarmError(
+    "unavailable",
+    `a host delays task ${taskId} and has not acknowledged its earlier message within ${timeoutMs} ms; nothing was changed, ask again`,
+    { taskId },
   );
 }
 

@@ -1,7 +1,7 @@
 import { jetstreamManager } from "@nats-io/jetstream";
 import { connect } from "@nats-io/transport-node";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, onTestFinished } from "vitest";
-import { encode } from "../../../src/protocol/index.ts";
+import { createSubjects, encode, HEADERS } from "../../../src/protocol/index.ts";
 import { type NatsServer, startNatsServer } from "../../support/nats-server.ts";
 import { signal, TestSwarm, until, untilState } from "../support.ts";
 
@@ -233,5 +233,32 @@ describe("a delayed task", () => {
     );
     await client.change(taskId, { dueNow: true }, { timeoutMs: 60_000 });
     expect(await client.result(taskId, { timeoutMs: 60_000 })).toMatchObject({ output: 2, attempt: 2 });
+  });
+
+  it("waits for the ack of a host that has just stored the retry, and then promotes the retry", async () => {
+    await swarm.move();
+    const client = await swarm.client();
+    const transport = await swarm.connect();
+    const subjects = createSubjects(swarm.prefix);
+    const at = { capability: "echo", priority: "normal", scope: "-", taskId: "r1" } as const;
+    const body = encode({ capability: "echo", input: 1 });
+    const earlier = await transport.log("tasks").append(subjects.task(at), body);
+    const inAnHour = new Date(Date.now() + 3_600_000).toISOString();
+    await transport.log("later").append(subjects.later("-", "r1"), body, {
+      headers: {
+        [HEADERS.attempt]: "2",
+        [HEADERS.schedule]: `@at ${inAnHour}`,
+        [HEADERS.scheduleTarget]: subjects.due(at),
+      },
+    });
+    const change = client.change("r1", { dueNow: true }, { timeoutMs: 60_000 });
+    await expect(client.change("r1", { dueNow: true }, { timeoutMs: 100 })).rejects.toMatchObject({
+      code: "unavailable",
+      message: expect.stringContaining("nothing was changed"),
+    });
+    await transport.log("tasks").delete(earlier.seq); // as the ack does
+    expect(await change).toMatchObject({ changed: true });
+    await swarm.work(seen);
+    expect((await client.result("r1", { timeoutMs: 60_000 })).output).toBe("echo normal 1");
   });
 });
