@@ -147,6 +147,13 @@ export function isTest(file: string): boolean {
   );
 }
 
+/** True for files that the type checker tests and no runner runs: tsd, dtslint, tstyche, vitest's `typecheck`. */
+export function isTypeTest(file: string): boolean {
+  return /(?:[.-](?:test|spec)-d|\.tst)\.[cm]?tsx?$|(?:^|\/)(?:test-d|type-?tests?|typings?-?tests?|dts-?(?:tests?|lint)?|tsd)\//.test(
+    file,
+  );
+}
+
 /** True for npm's lockfiles: machine-written, and larger than all other files that are read. */
 export function isLockfile(file: string): boolean {
   return /(?:^|\/)(?:package-lock|npm-shrinkwrap)\.json$/.test(file);

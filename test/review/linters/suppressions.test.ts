@@ -50,6 +50,13 @@ test.each([
   ["// jshint ignore:start\n\n// jshint ignore:end", "debugger-statement", [1, 2, 3]],
   ["// @ts-expect-error: on purpose", "const-assignment", [2]],
   ["// @ts-expect-error: on purpose", "debugger-statement", []],
+  ["// @ts-ignore", "unresolved-import", [2]],
+  // Rules that none of the review's linters runs, and that mean one of its kinds.
+  ["// eslint-disable-next-line no-new-func", "code-injection", [2]],
+  ["// eslint-disable-next-line security/detect-child-process", "command-injection", [2]],
+  ["a(); // eslint-disable-line import/no-unresolved", "unresolved-import", [1]],
+  ["a(); // eslint-disable-line n/no-missing-import", "unresolved-import", [1]],
+  ["/* eslint-disable max-lines, no-await-in-loop */", "large-file", ALL],
   ["/* istanbul ignore next */", "debugger-statement", []],
   ['const text = "eslint-disable no-debugger";', "debugger-statement", []],
 ])("%j silences %s on %j", (text, kind, lines) => {
@@ -143,4 +150,12 @@ test("many comments and many findings take linear time", () => {
   const silent = Array.from({ length: 12_000 }, (_, index) => isSilenced("code-injection", index + 1));
   expect(silent.every(Boolean)).toBe(true);
   expect(performance.now() - startedMs).toBeLessThan(5_000);
+});
+
+test("a comment without rules is about linters: the other analysers are silenced by name only", () => {
+  const silenced = (text: string) => readSuppressions(text, { byNameOnly: true })("unresolved-import", 2);
+  expect(silenced("/* eslint-disable */\n")).toBe(false);
+  expect(silenced("// eslint-disable-next-line\n")).toBe(false);
+  expect(silenced("// biome-ignore lint: wanted\n")).toBe(false);
+  expect(silenced("/* eslint-disable import/no-unresolved */\n")).toBe(true);
 });

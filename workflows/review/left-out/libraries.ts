@@ -20,15 +20,21 @@ const OTHER_VERSIONS =
   /https?:\/\/\S+|\b(?:apache|mozilla|mpl|[al]?gpl|gnu|cc[- ]by[\w-]*|eclipse|epl|bsd|mit|license|licence|unicode|ecma\w*|es|ie|node(?:\.js)?|typescript|chrome|firefox|safari)\b(?:[\s,-]|\b(?:general|lesser|affero|public|license|licence|version|v)\b\.?)*\d+(?:\.\d+)*|@version\b[^\n]*|\b\d{4}-\d{2}-\d{2}\b/gi;
 const VERSION = /(?<![\w.])v?(\d{1,3}\.\d{1,3}(?:\.\d{1,4})?)\b/i;
 const LICENCE = /@licen[sc]e|@preserve|licen[sc]ed?\b|copyright|\(c\)|\bMIT\b|^\/\*!|^\/\/!/i;
+/** The fields of a header that an author of a plugin writes in place of a licence; all must be there. */
+const PLUGIN_HEADER: readonly RegExp[] = [
+  /\b(?:plugin|library|polyfill|widget)\b/i,
+  /^\W*version\s*:/im,
+  /^\W*author\b[^:\n]{0,20}:/im,
+];
 /** The characters of a banner that are read. */
 const BANNER_CHARACTERS = 600;
 /** The longest name in a banner; longer text before a version is a sentence. */
 const MAX_NAME_WORDS = 6;
 
-/** Reads the banner of a file; null without a comment that names a library, a version and a licence. */
+/** Reads the banner of a file; null without a comment that names a library, a version, and a licence or the author of a plugin. */
 export function readBanner(head: string): Banner | null {
   const comment = readTopComments(head).slice(0, BANNER_CHARACTERS);
-  if (!LICENCE.test(comment)) return null;
+  if (!LICENCE.test(comment) && !PLUGIN_HEADER.every((field) => field.test(comment))) return null;
   const text = comment.replace(OTHER_VERSIONS, " ");
   const found = VERSION.exec(text);
   if (found === null) return null;
@@ -45,7 +51,7 @@ export function readBanner(head: string): Banner | null {
 /** Returns the words of a line of a comment without its marks, tags and the word "version". */
 function nameIn(line: string): string {
   return line
-    .replace(/@\w+|\b(?:version|ver)\b\.?/gi, " ")
+    .replace(/^\W*(?:plugin )?name\s*:|@\w+|\b(?:version|ver)\b\.?/gi, " ")
     .replace(/[^\w.$'()& -]/g, " ")
     .replace(/\s+/g, " ")
     .replace(/^[\s.-]+|[\s.-]+$/g, "");

@@ -7,6 +7,7 @@ import { CONFIG_NAME, ENTRY_NAME, isLoadedByPlace, isProvided, TOOL_FOLDER } fro
 import { type Import, type ImportGraph, type Project, readProject } from "../graph/graph.ts";
 import type { Packages } from "../graph/packages.ts";
 import { KINDS } from "../kinds.ts";
+import { honouring } from "../linters/honour.ts";
 import { isAside } from "../purpose.ts";
 import { isComponent } from "../scripts.ts";
 
@@ -17,7 +18,7 @@ export const HUB_FAN_OUT = 15;
 const MAX_CYCLE_NAMES = 6;
 
 /** Checks the whole import graph. */
-export const architecture: Analysis = async (input, tools) => {
+export const architecture: Analysis = honouring(async (input, tools) => {
   const project = await readProject(input, tools);
   const findings = [
     ...cycles(project.graph),
@@ -27,7 +28,7 @@ export const architecture: Analysis = async (input, tools) => {
     ...hubs(project.graph),
   ];
   return { findings, unsure: [], unjudged: project.unjudged };
-};
+});
 
 type Edge = Import & { to: string };
 

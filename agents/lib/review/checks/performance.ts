@@ -2,6 +2,7 @@
 // where a reader has difficulties too. Tests and supporting code are not measured.
 import type { Analysis, RawFinding } from "../contract.ts";
 import { isDeclaration, isTest } from "../files.ts";
+import { honouring } from "../linters/honour.ts";
 import { isAside } from "../purpose.ts";
 import {
   calledFrom,
@@ -45,7 +46,7 @@ const HEAVY: Readonly<Record<string, string>> = {
 };
 
 /** Measures files and functions, and looks for waits that block or pile up. */
-export const performance: Analysis = async (input, tools) => {
+export const performance: Analysis = honouring(async (input, tools) => {
   const findings: RawFinding[] = [];
   const unjudged = await eachSource(
     input,
@@ -57,7 +58,7 @@ export const performance: Analysis = async (input, tools) => {
     (file) => !isTest(file) && !isAside(file) && !isDeclaration(file),
   );
   return { findings, unsure: [], unjudged };
-};
+});
 
 function measureFile(source: Source): RawFinding[] {
   const lines = source.text.split("\n").filter((line) => line.trim() !== "").length;

@@ -1,7 +1,8 @@
 // Checks the tests of a repository: focused and skipped tests, tests without a check, and sources that no test loads.
 import type { Analysis, RawFinding, ReviewInput } from "../contract.ts";
-import { anchorOf, isDeclaration, isTest, oneLine, onePerFile } from "../files.ts";
+import { anchorOf, isDeclaration, isTest, isTypeTest, oneLine, onePerFile } from "../files.ts";
 import { type ImportGraph, reachable, readProject } from "../graph/graph.ts";
+import { honouring } from "../linters/honour.ts";
 import { isAside } from "../purpose.ts";
 import { isComponent } from "../scripts.ts";
 import {
@@ -26,7 +27,7 @@ const MIN_REACHED_SHARE = 0.3;
 const NEVER_TESTED = /\.config\.|(?:^|\/)\.|(?:^|\/)(?:main|seed)\.|(?:^|\/)(?:migrations|seeds)\//;
 
 /** Checks the tests of the repository. */
-export const tests: Analysis = async (input, tools) => {
+export const tests: Analysis = honouring(async (input, tools) => {
   const findings: RawFinding[] = [];
   const unjudgedTests = await eachSource(
     input,
@@ -42,7 +43,7 @@ export const tests: Analysis = async (input, tools) => {
   });
   findings.push(...untested(input, graph));
   return { findings, unsure: [], unjudged: onePerFile([...unjudgedTests, ...unjudged]) };
-};
+});
 
 /** Members of a test function that declare no test, and modifiers that make the runner check the body: `it.fails(…)`. */
 const NO_TEST = new Set(["extend", "override", "scoped", "use", "step", "info", "slow"]);
@@ -50,11 +51,6 @@ const CHECKED_BY_RUNNER = new Set(["todo", "fails", "failing", "fail", "fixme"])
 /** The title says that the code must only run to its end: "does not throw", "no type errors", "runs successfully". */
 const MUST_NOT_THROW =
   /\b(?:not|never|without|no|cannot|can't|\w+n['’]t)\b.*\b(?:throw|crash|fail|error|reject|break|panic|hang|warn|complain|explode)|\b(?:successfully|compiles?|type-?checks?)\b/i;
-
-/** True for files that the type checker tests and no runner runs: tsd, dtslint, vitest's `typecheck`. */
-function isTypeTest(file: string): boolean {
-  return /\.(?:test|spec)-d\.[cm]?tsx?$|(?:^|\/)(?:test-d|type-?tests?|dts-?(?:tests?|lint)?)\//.test(file);
-}
 
 const ROOT = /^(?:describe|suite|context|it|test|specify)$/;
 

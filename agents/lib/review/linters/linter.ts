@@ -12,6 +12,7 @@ import { analysersDirectory } from "../toolbox.ts";
 import { configsOf } from "./configs.ts";
 import { isExtra } from "./equal.ts";
 import { hoistedIn } from "./hoisted.ts";
+import { isIdiom } from "./idioms.ts";
 import { JsxNames } from "./jsx.ts";
 import { searchFailures } from "./search.ts";
 import { readSuppressions } from "./suppressions.ts";
@@ -272,6 +273,7 @@ async function toFindings(
       const kind = kindOfRule(spec.capability, rule, isError);
       const source = lines[line - 1] ?? "";
       if (!ownRules && isExtra(spec.capability, { kind: kind.kind, message, source })) continue;
+      if (isIdiom({ kind: kind.kind, file, text, source })) continue;
       const names = kind.kind === "unused-variable" ? unusedNames(found, lines) : [];
       const facts = { names, source, above: lines.slice(Math.max(0, line - 4), line - 1).join("\n") };
       if (isSilenced(kind.kind, line, facts) || isUsed(names, line)) continue;

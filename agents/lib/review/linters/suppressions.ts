@@ -2,6 +2,7 @@
 // linters. Each linter honours its own comments itself. Linear in the text, and logarithmic for each finding. Pure.
 import type { Linter } from "../contract.ts";
 import { isShared, KINDS, kindOfRule } from "../kinds.ts";
+import { equivalentsOf } from "./equivalents.ts";
 import { type Allows, type ReportedFacts, readExported, readGlobals, readOptions } from "./inline-options.ts";
 
 /** True when a kind is silenced at a line, from 1. Options in comments are about the facts of one report. */
@@ -49,6 +50,7 @@ const COMPILER_KINDS: ReadonlySet<string> = new Set([
   "nan-comparison",
   "invalid-typeof",
   "super-call",
+  "unresolved-import",
 ]);
 
 /** The options of JSHint that switch off a rule: https://jshint.com/docs/options/ */
@@ -74,10 +76,13 @@ const TSLINT_RULES: Readonly<Record<string, string>> = {
   label: "no-unused-labels",
 };
 
-/** Reads every comment that silences rules in a source text. */
-export function readSuppressions(text: string): Silenced {
+/**
+ * Reads every comment that silences rules in a source text.
+ * @param options.byNameOnly true when a comment without rules silences nothing: it is about linters, not about this report. Default false.
+ */
+export function readSuppressions(text: string, options: { byNameOnly?: boolean } = {}): Silenced {
   if (!/lint|biome-ignore|jshint|@ts-|\/\*\s*(?:globals?|exported)\s/.test(text)) return () => false;
-  const silences = new Silences();
+  const silences = new Silences(options.byNameOnly === true);
   for (const directive of directivesIn(text)) apply(directive, silences);
   silences.end();
   return (kind, line, facts) =>
@@ -177,7 +182,7 @@ function offRules(rules: string): string[] {
 function kindsOf(linter: Linter, rules: readonly string[], isListed = false): Kinds {
   const names = rules.filter((name) => name !== "");
   if (names.length === 0 && !isListed) return "all";
-  return new Set(names.map((name) => kindOfRule(linter, name, false).kind));
+  return new Set(names.flatMap((name) => [kindOfRule(linter, name, false).kind, ...equivalentsOf(name)]));
 }
 
 /** The kinds of `lint`, `lint/suspicious`, `lint/suspicious/noDebugger`; several may be named. */
@@ -208,6 +213,11 @@ class Silences {
   /** Kinds that are enabled again while a comment silences all. */
   readonly #exceptions = new Map<string, Range[]>();
   readonly #allowances: Allows[] = [];
+  readonly #byNameOnly: boolean;
+
+  constructor(byNameOnly: boolean) {
+    this.#byNameOnly = byNameOnly;
+  }
 
   allow(allows: Allows): void {
     if (this.#allowances.length < MAX_ALLOWANCES) this.#allowances.push(allows);
@@ -256,9 +266,10 @@ class Silences {
 
   has(kind: string, line: number): boolean {
     const names = this.#lines.get(line);
-    if (this.#everywhere.has(kind) || this.#everywhere.has(ALL)) return true;
-    if (names?.has(kind) === true || names?.has(ALL) === true) return true;
+    if (this.#everywhere.has(kind) || names?.has(kind) === true) return true;
     if (covers(this.#ranges.get(kind), line)) return true;
+    if (this.#byNameOnly) return false;
+    if (this.#everywhere.has(ALL) || names?.has(ALL) === true) return true;
     return covers(this.#ranges.get(ALL), line) && !covers(this.#exceptions.get(kind), line);
   }
 

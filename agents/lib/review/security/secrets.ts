@@ -19,7 +19,13 @@ interface Secretlint {
 const PRESET = "@secretlint/secretlint-rule-preset-recommend";
 /** Placeholders that people write instead of a secret. */
 const PLACEHOLDER =
-  /example|placeholder|changeme|your[-_]?|user(?:name)?:pass|:(?:pass(?:word)?|secret|pwd|token|hunter2)@|:\*+@|<[^>]+>|\$\{|x{4,}|localhost|127\.0\.0\.1/i;
+  /example|placeholder|changeme|your[-_]?|user(?:name)?:pass|:(?:[a-z]{1,20}[-_]){0,3}(?:pass(?:word|wd)?|secret|pwd|token|hunter2)@|:(?:\*+|\.{3,}|…)@|<[^>]+>|\$\{|x{4,}|localhost|127\.0\.0\.1/i;
+/**
+ * A part of an address (user, password or host) that is a name in the brackets or signs of a template: `[PASSWORD]`, `{{host}}`, `%PW%`,
+ * `__TOKEN__`, `$TOKEN`. An IPv6 address in brackets has colons, so it is none.
+ */
+const TEMPLATE_PART =
+  /(?:\/\/|[:@])(?:\[[a-z][\w -]*\]|\{{1,2} ?[a-z][\w .-]* ?\}{1,2}|\([a-z][\w -]*\)|%[a-z]\w*%|__[a-z]\w*__|#\{[^}]+\}|\$[a-z]\w*)(?=[:@/?#]|$)/i;
 
 /** Looks for secrets in every file of the input, except in npm's lockfiles. Returns the files that it could not read, too. */
 export async function findSecrets(
@@ -47,7 +53,8 @@ export async function findSecrets(
     for (const { ruleId, messageId, range } of messages) {
       const isPassword = ruleId.includes("basicauth");
       if (isPassword && (isTest(file) || /\.mdx?$/.test(file))) continue;
-      if (PLACEHOLDER.test(content.slice(...range))) continue;
+      const found = content.slice(...range);
+      if (PLACEHOLDER.test(found) || TEMPLATE_PART.test(found)) continue;
       findings.push({
         kind: "secret",
         rule: `${ruleId.replace(/^@secretlint\/secretlint-rule-/, "")}/${messageId}`,

@@ -153,6 +153,11 @@ describe("copied libraries", () => {
       "1.8.3",
     ],
     ["/** vim: et:ts=4\n * @license RequireJS 2.1.11 Copyright (c) 2010\n */\n", "RequireJS", "2.1.11"],
+    [
+      "/**\n\njQuery Plugin\nName: tableManager\nVersion: 1.1.0\nAuthor: A Person (Nick)\n**/\n",
+      "tableManager",
+      "1.1.0",
+    ],
     ["/* @preserve\n * Leaflet 1.9.4, a JS library for maps. (c) 2010\n */\n", "Leaflet", "1.9.4"],
   ])("the banner %j names a library", (head, name, version) => {
     expect(readBanner(head)).toEqual({ name, version });
@@ -163,6 +168,7 @@ describe("copied libraries", () => {
     ["// SPDX-License-Identifier: GPL-3.0\n// Copyright (c) 2020\n"],
     ["/**\n * Reads 1.5 pages.\n */\n"],
     ["/**\n * A widget.\n * @version 1.2.3\n * @copyright Us\n */\n"],
+    ["/*\n * Theme of the shop\n * Version: 1.0\n * Author: Us\n */\n"],
     ["/*! express\n * Copyright(c) 2009-2013 TJ\n * MIT Licensed\n */\n"],
   ])("the comment %j names none", (head) => {
     expect(readBanner(head)).toBeNull();
