@@ -16,6 +16,7 @@ export default defineAgent({
   input: reviewInputSchema,
   output: lintOutputSchema,
   slots: REVIEW_SLOTS,
-  exec: { allow: [...biomePrograms(), ...sandboxPrograms()] },
+  // Node: oxlint counts the findings of large files first.
+  exec: { allow: [...biomePrograms(), process.execPath, ...sandboxPrograms()] },
   run: async (task, ctx) => castVote(await biome(task.input, ctx)),
 });

@@ -101,6 +101,7 @@ export type RawFinding = z.infer<typeof rawFindingSchema>;
  * - `unreadable`: the file is no regular file, may not be read, or lies outside the directory.
  * - `changed-meanwhile`: the file was changed or removed while the review ran.
  * - `tool-failed`: the analyser itself, or its program, failed.
+ * - `too-many-findings`: the analyser would need too much time and memory for its findings in the file.
  * - `not-supported`: the analyser does not read this language, or this part of the file.
  * - `ignored`: the repository's own configuration of the analyser excludes the file.
  */
@@ -111,6 +112,7 @@ export const UNJUDGED_REASONS = [
   "unreadable",
   "changed-meanwhile",
   "tool-failed",
+  "too-many-findings",
   "not-supported",
   "ignored",
 ] as const;

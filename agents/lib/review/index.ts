@@ -48,7 +48,7 @@ export {
 export { isContext as isGraphContext } from "./graph/graph.ts";
 export { AREAS, type Area, areaOf, isShared, KINDS } from "./kinds.ts";
 export { castVote, REVIEW_SLOTS } from "./limits.ts";
-export { biome, biomePrograms } from "./linters/biome.ts";
+export { biome, biomePrograms, linterPrograms } from "./linters/biome.ts";
 export { configsOf, isLinterConfig } from "./linters/configs.ts";
 export { eslint } from "./linters/eslint.ts";
 export { namesJsxFactory } from "./linters/jsx.ts";

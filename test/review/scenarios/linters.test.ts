@@ -3,15 +3,17 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeAll, describe, expect, test } from "vitest";
 import { hasAnalysers } from "../../../agents/lib/review/index.ts";
-import { type ReviewReport, runReview } from "../../../workflows/review/index.ts";
+import { type ReviewReport, renderCoverage, runReview } from "../../../workflows/review/index.ts";
 import { scaled } from "../../support/scale.ts";
 import { LINTER_ANALYSES, localSwarm } from "../local-swarm.ts";
 
 const FIXTURE = new URL("../../fixtures/review/linters", import.meta.url).pathname;
 const LINTERS = ["review-oxlint", "review-biome", "review-eslint"] as const;
 
-/** The findings of the file with many findings. */
-const MANY = scaled(2_500, 12_000);
+/** The findings of a file with many findings, that all linters can hold. */
+const MANY = 2_500;
+/** The findings of a file for that Biome would need too much memory. */
+const CROWD = scaled(6_000, 12_000);
 
 if (!hasAnalysers())
   console.log("skipped: the analysers' packages are not installed (npm ci in agents/lib/review/analysers/)");
@@ -265,6 +267,25 @@ describe.skipIf(!hasAnalysers())("three linters", { timeout: 120_000 }, () => {
 
   test("a file name that looks like an option is linted as a file", () => {
     expect(byKind(report, "--fix.ts")).toEqual({ "debugger-statement:1": 3 });
+  });
+
+  test("a file with more findings than Biome can hold is judged by the other linter, and Biome's part is told", async () => {
+    const directory = await setup({ "src/crowd.js": "debugger;\n".repeat(CROWD) });
+    const only = ["review-oxlint", "review-biome"] as const;
+    const crowded = await runReview(localSwarm(LINTER_ANALYSES), { directory, only });
+    const found = crowded.findings.filter(({ file }) => file === "src/crowd.js");
+    expect(found).toHaveLength(CROWD);
+    expect(found[0]).toMatchObject({ agreedBy: ["review-oxlint"], silent: [], shown: true });
+    const biome = crowded.coverage.analysers.find(({ capability }) => capability === "review-biome");
+    expect(biome?.unjudged).toContainEqual({
+      file: "src/crowd.js",
+      why: "too-many-findings",
+      message: expect.stringContaining(`oxlint has ${CROWD} findings`),
+    });
+    expect(crowded.coverage.missed).toEqual([]);
+    // The files beside it have both linters.
+    expect(byKind(crowded, "src/mistakes.ts")).toMatchObject({ "nan-comparison:5": 2 });
+    expect(renderCoverage(crowded.coverage, [])).toContain("1 file not judged by biome (too many findings)");
   });
 
   test("the linters use the repository's own configuration only with trustRepoConfig", async () => {

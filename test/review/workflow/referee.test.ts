@@ -153,6 +153,13 @@ describe("a disputed file", () => {
     expect([...disputedFiles([outcome("review-oxlint", own), outcome("review-biome", [])])]).toEqual([]);
   });
 
+  test("is no file with too many findings for one linter: the referee would take as long", () => {
+    const crowded: Unjudged = { file: "a.js", why: "too-many-findings" };
+    const ofOxlint = outcome("review-oxlint", [unused("a.js")]);
+    expect([...disputedFiles([ofOxlint, outcome("review-biome", [])])]).toEqual(["a.js"]);
+    expect([...disputedFiles([ofOxlint, outcome("review-biome", [], [crowded])])]).toEqual([]);
+  });
+
   test("is every file of a linter that failed", () => {
     const failed = { capability: "review-biome" as const, files: ["a.js", "b.vue"], answer: null };
     expect([...disputedFiles([outcome("review-oxlint", []), failed])]).toEqual(["a.js"]);

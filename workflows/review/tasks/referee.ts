@@ -44,16 +44,21 @@ export interface FirstOutcome {
 
 /**
  * Returns the files for the referee: one of the first linters reports a shared kind on a line and the other one does not, or one
- * of them has not judged the file, and another linter may.
+ * of them has not judged the file, and another linter may. A file with too many findings for one of them is left to the other.
  */
 export function disputedFiles(outcomes: readonly FirstOutcome[]): Set<string> {
   const disputed = new Set<string>();
+  const crowded = new Set(
+    outcomes.flatMap(({ answer }) =>
+      (answer?.unjudged ?? []).flatMap(({ file, why }) => (why === "too-many-findings" ? [file] : [])),
+    ),
+  );
   const counts = new Map<string, { file: string; linters: Set<ReviewCapability> }>();
   for (const { capability, files, answer } of outcomes) {
     if (answer === null) for (const file of files) disputed.add(file);
     for (const { file, why } of answer?.unjudged ?? []) if (OPEN.has(why)) disputed.add(file);
     for (const { file, line, kind } of answer?.findings ?? []) {
-      if (!isShared(kind)) continue;
+      if (!isShared(kind) || crowded.has(file)) continue;
       const place = `${line} ${kind} ${file}`;
       const count = counts.get(place) ?? { file, linters: new Set() };
       counts.set(place, count);

@@ -3,10 +3,12 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { TerminalError } from "murmur-swarm";
 import { z } from "zod";
-import type { Analysis, Unjudged } from "../contract.ts";
+import type { Analysis } from "../contract.ts";
 import { oneLine } from "../files.ts";
+import { sandboxPrograms } from "../sandbox.ts";
 import { isComponent } from "../scripts.ts";
 import { analyserFile, analysersDirectory, firstLine, parseOutput, run } from "../toolbox.ts";
+import { findCrowded } from "./crowded.ts";
 import { fromCwd, type LinterSpec, type LintMessage, runLinter } from "./linter.ts";
 import type { Region } from "./unused.ts";
 
@@ -42,6 +44,11 @@ export function biomePrograms(): string[] {
   );
 }
 
+/** The programs of all linters' agents: Biome's, Node for oxlint and ESLint, and the sandboxes. */
+export function linterPrograms(): string[] {
+  return [...biomePrograms(), process.execPath, ...sandboxPrograms()];
+}
+
 function biomeProgram(): string {
   const found = biomePrograms().find((path) => existsSync(path));
   return (
@@ -54,7 +61,12 @@ const SPEC: LinterSpec = {
   name: "Biome",
   readsComponents: true,
   isLegalInScripts: (message) => LEGAL_IN_SCRIPTS.test(message),
-  async lint(tools, { cwd, files, ownRules }) {
+  async lint(tools, { cwd, files: given, ownRules }) {
+    const crowded = await findCrowded(tools, cwd, given);
+    const files = given.filter((file) => !crowded.has(file));
+    const unjudged = [...crowded.values()];
+    // Without a file Biome would judge the whole directory.
+    if (files.length === 0) return { messages: [], unjudged };
     const rules = ownRules ? [] : [`--config-path=${analyserFile("rules", "biome-default.json")}`];
     const ran = await run(tools, cwd, [
       biomeProgram(),
@@ -74,7 +86,6 @@ const SPEC: LinterSpec = {
     );
     if (broken !== undefined) throw new TerminalError(`Biome: ${broken.message}`);
     const messages: LintMessage[] = [];
-    const unjudged: Unjudged[] = [];
     for (const found of diagnostics) {
       const { category, location, message } = found;
       const path = location?.path ?? "";

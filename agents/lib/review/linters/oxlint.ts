@@ -1,7 +1,7 @@
 // Checks correctness with oxlint, which reads nested configurations itself.
 import { TerminalError } from "murmur-swarm";
 import { z } from "zod";
-import type { Analysis } from "../contract.ts";
+import type { Analysis, AnalysisTools } from "../contract.ts";
 import { analyserFile, firstLine, parseOutput, runNode } from "../toolbox.ts";
 import { fromCwd, type LinterSpec, runLinter } from "./linter.ts";
 
@@ -61,3 +61,22 @@ function placeOf({ code, labels }: Diagnostic): number {
 
 /** Lints with oxlint. */
 export const oxlint: Analysis = (input, tools) => runLinter(SPEC, input, tools);
+
+/**
+ * Counts oxlint's reports of each file, by the review's rules; none when oxlint fails on these files, because its own task tells that.
+ * Paths of the files are relative to `cwd`, each starting with `./`; those of the result have no `./`.
+ */
+export async function countReports(
+  tools: AnalysisTools,
+  cwd: string,
+  files: readonly string[],
+): Promise<ReadonlyMap<string, number>> {
+  const counts = new Map<string, number>();
+  try {
+    const { messages } = await SPEC.lint(tools, { cwd, files, ownRules: false });
+    for (const { file } of messages) if (file !== null) counts.set(file, (counts.get(file) ?? 0) + 1);
+  } catch {
+    tools.signal.throwIfAborted();
+  }
+  return counts;
+}
