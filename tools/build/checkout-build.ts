@@ -6,6 +6,7 @@
 import {
   existsSync,
   mkdirSync,
+  readdirSync,
   readFileSync,
   realpathSync,
   renameSync,
@@ -36,7 +37,7 @@ const LOOK_EVERY_MS = 100;
  * processes that the program starts do the same when the option stands in NODE_OPTIONS. Everything else stays as it is: arguments,
  * addresses of modules, the agents from their sources.
  */
-const REDIRECT = "redirect.js";
+export const REDIRECT = "redirect.js";
 
 /** The content of {@link CURRENT}. */
 interface Stamp {
@@ -95,7 +96,7 @@ async function makeBuild(root: string): Promise<string | { isBusy: boolean }> {
   try {
     const folder = freeFolder(builds, startedMs);
     const { bundle } = await import("./bundle.ts");
-    const entries = { ...PROGRAM, ...readDoors(root), ...sharedPackages(root) };
+    const entries = { ...PROGRAM, ...readDoors(root), ...sharedPackages(root), ...reviewAgents(root) };
     const { inputs } = await bundle({
       root,
       out: join(builds, folder),
@@ -135,6 +136,18 @@ function readDoors(root: string): Record<string, string> {
 /** The packages that the build and agents share. */
 function sharedPackages(root: string): Record<string, string> {
   return existsSync(join(root, ZOD)) ? { zod: ZOD } : {};
+}
+
+/** The library and the agents of the review: a review starts them for the time of one command. */
+function reviewAgents(root: string): Record<string, string> {
+  const agents = join(root, "agents");
+  const roles = existsSync(agents) ? readdirSync(agents).filter((name) => name.startsWith("review-")) : [];
+  const sources = roles.map((role) => [`agents/${role}`, `agents/${role}/agent.ts`] as const);
+  const library = "agents/lib/review/index.ts";
+  return Object.fromEntries([
+    ...sources,
+    ...(existsSync(join(root, library)) ? [["agents/review-library", library] as const] : []),
+  ]);
 }
 
 /** Writes {@link REDIRECT}. Node has resolved an import before the module compares its address with those of the entries. */

@@ -5,7 +5,7 @@ import { lintBallot } from "./ballot.ts";
 import { BASELINE_FILE } from "./baseline/index.ts";
 import { type Prepared, type PrepareOptions, prepareReview } from "./prepare.ts";
 import { assembleReport, type ReviewReport } from "./report/index.ts";
-import { NOT_ASKED, type Protection, safetyOf } from "./safety/index.ts";
+import { type AnalyserRights, NOT_ASKED, type Protection, safetyOf } from "./safety/index.ts";
 import { findChanged, scan } from "./scan.ts";
 import { readAtBase } from "./scope/index.ts";
 import { collectIgnoreComments } from "./suppress/index.ts";
@@ -44,6 +44,8 @@ export interface ReviewOptions extends PrepareOptions {
    * submits tasks, and scans meanwhile.
    */
   protection?: Protection | Promise<Protection> | undefined;
+  /** The rights of the analysers without a program; default: those of the caller's swarm, which the report tells. */
+  analyserRights?: AnalyserRights | undefined;
   /** Analysers without an agent, with the reason. The report names their missing findings; the review does not wait for them. */
   absent?: ReadonlyMap<ReviewCapability, string> | undefined;
   /** True when the report shows every finding, also of kinds that are off by default; default false. */
@@ -123,6 +125,7 @@ export async function runReview(ports: ReviewPorts, options: ReviewOptions): Pro
       linters: only.filter(isLinter),
       configs: scanned.linterConfigs,
       protection,
+      analysers: options.analyserRights,
     }),
     comments,
     changed: await findChanged(directory, scanned.files),

@@ -62,11 +62,12 @@ export async function runCoordinator(
   });
 }
 
-function assembleCoordinator(
+/** Builds the services of a coordinator. `findProblem` returns null while it holds the office, or knows the holder. */
+export function assembleCoordinator(
   parts: ProcessParts,
   { id, members }: CoordinatorIdentity,
   onReady: (facts: CoordinatorReady) => void,
-): Assembly {
+): Assembly & { findProblem(): string | null } {
   const { transport, meter, log } = parts;
   const { clock } = transport; // every coordinator decides by the same time, so a change of the office shifts no wait
   const writer = createProcessAudit(parts, "coordinator");
@@ -99,6 +100,7 @@ function assembleCoordinator(
   office.onTenure(measure); // a change of the office shows at once
   const answers = { ...placement.answers, ...ballots.answers };
   return {
+    findProblem,
     services: {
       records: [...writer.services, endWith("task client", () => tasks.close())],
       listeners: [placement.service, ballots.service],

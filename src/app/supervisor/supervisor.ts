@@ -65,6 +65,11 @@ export interface SupervisorOptions {
   log: Logger;
   /** Aborting it stops the swarm, also while the swarm starts. */
   signal: AbortSignal;
+  /**
+   * Called with the address of the server while the processes start, to do a part of the swarm's work in this process. The start waits
+   * for it, and fails with it. The signal aborts when the swarm stops.
+   */
+  onServer?: ((server: string, signal: AbortSignal) => Promise<void>) | undefined;
   /** Called with each log line of each process. */
   onLine?: ((name: string, line: string) => void) | undefined;
   /** Called with a description of each step while the swarm starts. */
@@ -226,8 +231,10 @@ class SwarmSupervisor implements Supervisor {
       onStep?.(`starting ${all.map((plan) => plan.name).join(", ")}`);
       this.#watchSilence();
       await this.#control.start();
-      if (users === undefined) await this.#table.startAll(all.map((plan) => this.#add(plan)));
-      else {
+      if (users === undefined) {
+        const besides = this.#options.onServer?.(this.#server, AbortSignal.any([signal, this.#halt.signal]));
+        await Promise.all([this.#table.startAll(all.map((plan) => this.#add(plan))), besides]);
+      } else {
         await this.#table.startAll(natsPlan === null ? [] : [this.#add(natsPlan)]);
         await runInit(planner.init(), AbortSignal.any([signal, this.#halt.signal]));
         await this.#table.startAll(plans.map((plan) => this.#add(plan)));

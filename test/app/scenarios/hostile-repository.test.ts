@@ -213,7 +213,12 @@ test.skipIf(!hasAnalysers())(
       // The report tells the protection that this system allows, as the probe sees it, and the configurations that it ignored.
       const { readOnly, noNetwork } = await probeSandbox({ directory });
       const { safety } = report;
-      expect(safety.sandbox).toEqual({ readOnly, noNetwork, environment: "scrubbed" });
+      expect(safety.sandbox).toEqual({
+        readOnly,
+        noNetwork,
+        environment: "scrubbed",
+        analysers: { had: true, by: "node-permission" },
+      });
       expect({ ...safety, sandbox: null, ignored: [] }).toEqual({
         trusted: false,
         executed: [],

@@ -17,13 +17,24 @@ export async function analysersVersion(version: string): Promise<string> {
   const hash = createHash("sha256").update(`${version} ${process.version}\n`);
   const roles = (await readdir(AGENTS)).filter((name) => name.startsWith("review-")).sort();
   for (const folder of [ANALYSES, ...roles.map((role) => join(AGENTS, role)), analysersDirectory()]) {
-    const names = await readdir(folder, { recursive: true, withFileTypes: true });
-    const files = names
-      .filter((entry) => entry.isFile())
-      .map((entry) => join(entry.parentPath, entry.name))
-      .filter((file) => !file.includes("/node_modules/") && !file.includes("/pages/"))
-      .sort();
-    for (const file of files) hash.update(`${file.slice(folder.length)}\n`).update(await readFile(file));
+    for (const file of (await filesIn(folder)).sort())
+      hash.update(`${file.slice(folder.length)}\n`).update(await readFile(file));
   }
   return hash.digest("hex");
+}
+
+/** Folders that decide nothing about findings: the packages, which the lockfile names, and the texts for people. */
+const WITHOUT = new Set(["node_modules", "pages"]);
+
+/** The files in a folder and below. It does not enter the packages: they have thousands of files. */
+async function filesIn(folder: string): Promise<string[]> {
+  const entries = await readdir(folder, { withFileTypes: true });
+  const below = await Promise.all(
+    entries.map((entry) => {
+      const path = join(folder, entry.name);
+      if (entry.isDirectory()) return WITHOUT.has(entry.name) ? [] : filesIn(path);
+      return entry.isFile() ? [path] : [];
+    }),
+  );
+  return below.flat();
 }

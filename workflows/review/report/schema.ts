@@ -71,6 +71,13 @@ const safetySchema = z.strictObject({
     readOnly: measureSchema,
     noNetwork: measureSchema,
     environment: z.literal("scrubbed"),
+    // Reports of earlier versions have none.
+    analysers: z
+      .union([
+        z.strictObject({ had: z.literal(true), by: z.literal("node-permission") }),
+        z.strictObject({ had: z.literal(false), why: z.string() }),
+      ])
+      .optional(),
   }),
 });
 const baselineSchema = z.strictObject({

@@ -5,6 +5,6 @@
 
 export { lookIntoFolders } from "./folders.ts";
 export { type GitCommand, type GitOptions, type GitRun, runGit } from "./git.ts";
-export { renderSafety, type Safety, safetyOf } from "./safety.ts";
+export { type AnalyserRights, RIGHTS_OF_OTHERS, renderSafety, type Safety, safetyOf } from "./safety.ts";
 export { judgeSandboxes, type Measure, NOT_ASKED, type Protection, probeSandbox } from "./sandbox.ts";
 export { findTrustedProgram, trustedPath } from "./trusted-path.ts";

@@ -20,8 +20,19 @@ export interface Safety {
     noNetwork: Measure;
     /** The analysers' programs get only a few variables, none of them a secret. */
     environment: "scrubbed";
+    /** The analysers that parse inside of their own process, and start no program; missing in reports of earlier versions. */
+    analysers?: AnalyserRights | undefined;
   };
 }
+
+/** Whether the analysers without a program may only read: by Node's permission model, or not, with the reason. */
+export type AnalyserRights = { had: true; by: "node-permission" } | { had: false; why: string };
+
+/** The rights of analysers whose processes the review has not started. */
+export const RIGHTS_OF_OTHERS: AnalyserRights = {
+  had: false,
+  why: "they have the rights of the swarm, or of the program, that runs them",
+};
 
 /** The most bytes of a configuration that is searched for plugins. */
 const MAX_CONFIG_BYTES = 256 * 1024;
@@ -33,12 +44,14 @@ export async function safetyOf(options: {
   linters: readonly Linter[];
   configs: readonly string[];
   protection: Protection;
+  /** Default {@link RIGHTS_OF_OTHERS}. */
+  analysers?: AnalyserRights | undefined;
 }): Promise<Safety> {
-  const { directory, trusted, linters, protection } = options;
+  const { directory, trusted, linters, protection, analysers = RIGHTS_OF_OTHERS } = options;
   const names = new Set(linters.flatMap(configsOf));
   const configs = options.configs.filter((path) => names.has(basename(path)));
   const { readOnly, noNetwork } = protection;
-  const sandbox = { readOnly, noNetwork, environment: "scrubbed" as const };
+  const sandbox = { readOnly, noNetwork, environment: "scrubbed" as const, analysers };
   if (!trusted) return { trusted, executed: [], read: [], ignored: configs, sandbox };
   const executed: string[] = [];
   const read: string[] = [];
@@ -76,7 +89,14 @@ const MAX_NAMED = 3;
 
 /** Tells the safety of a review in one line for people. */
 export function renderSafety({ trusted, executed, read, ignored, sandbox }: Safety): string {
+  const { analysers } = sandbox;
   const parts = [renderSandbox(sandbox)];
+  if (analysers !== undefined)
+    parts.push(
+      analysers.had
+        ? "the other analysers may only read (Node's permission model)"
+        : `the other analysers may also write: ${analysers.why}`,
+    );
   if (executed.length > 0) parts.push(`code of the repository ran: ${named(executed)}`);
   if (read.length > 0) parts.push(`its configuration was used: ${named(read)}`);
   if (trusted && executed.length + read.length === 0)

@@ -1,6 +1,7 @@
 // Reads the import graph of the reviewed files: imports of values, imports of types only, unresolved imports, and the files that are
 // named without an import. The architecture and the tests analysis share it.
-import { existsSync } from "node:fs";
+import { createHash } from "node:crypto";
+import { existsSync, statSync } from "node:fs";
 import { realpath } from "node:fs/promises";
 import { join, posix } from "node:path";
 import type { AnalysisTools, ReviewInput, Unjudged } from "../contract.ts";
@@ -22,6 +23,7 @@ import { CONFIG_NAME } from "./conventions.ts";
 import { allTextsOf, type Data, parseJsonc } from "./data.ts";
 import { Hints, isEvidence, looseImports, MAX_EVIDENCE_BYTES, pathsIn, READS_FOLDERS } from "./evidence.ts";
 import { importsOf, type RawImport } from "./imports.ts";
+import { Kept } from "./kept.ts";
 import { type Listing, listFiles } from "./listing.ts";
 import { isManifest, Packages, readPackage } from "./packages.ts";
 import { type Resolution, Resolver } from "./resolve.ts";
@@ -73,8 +75,38 @@ export function isContext(file: string): boolean {
   return isManifest(file) || isTsConfig(file) || isEvidence(file) || /(?:^|\/)\.gitignore$/.test(file);
 }
 
-/** Reads the imports of all code files of the input, and what the other files say about them. */
+/** The architecture and the tests of one review ask for the same project: it is read once. */
+const KEPT = new Kept<Project>();
+
+/** Reads the imports of all code files of the input, and the words of the other files about them. */
 export async function readProject(
+  input: ReviewInput,
+  tools: Pick<AnalysisTools, "progress" | "signal">,
+): Promise<Project> {
+  const project = await KEPT.get(keyOf(input), () => buildProject(input, tools));
+  tools.signal.throwIfAborted();
+  return project;
+}
+
+/** Names the files of a project in their present state. */
+function keyOf({ directory, files, context = [] }: ReviewInput): string {
+  const name = createHash("sha256").update(JSON.stringify([directory, files, context]));
+  for (const file of [...files, ...context]) {
+    name.update(`${stateOf(join(directory, file))}\n`);
+  }
+  return name.digest("hex");
+}
+
+function stateOf(path: string): string {
+  try {
+    const { ino, size, mtimeMs } = statSync(path);
+    return `${ino} ${size} ${mtimeMs}`;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code ?? "error";
+  }
+}
+
+async function buildProject(
   input: ReviewInput,
   tools: Pick<AnalysisTools, "progress" | "signal">,
 ): Promise<Project> {

@@ -194,6 +194,8 @@ export const command = defineCommand({
         trustRepoConfig: input.trustRepoConfig,
         prepared,
         protection,
+        // The agents of a swarm that ran before have its rights.
+        analyserRights: swarm.isShared ? undefined : { had: true, by: "node-permission" },
         timeoutMs: ports.config.timeoutMs,
         only: input.only.length === 0 ? undefined : input.only,
         all: input.all,

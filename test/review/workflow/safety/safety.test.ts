@@ -26,11 +26,20 @@ test("with trust the report names the configurations that ran code, and the conf
     ignored: [],
   });
   expect(renderSafety(safety)).toBe(
-    "linters ran without a sandbox: bwrap is not installed; unshare is not installed; code of the repository ran: eslint.config.js, .oxlintrc.json; its configuration was used: biome.jsonc",
+    "linters ran without a sandbox: bwrap is not installed; unshare is not installed; the other analysers may also write: they have the rights of the swarm, or of the program, that runs them; code of the repository ran: eslint.config.js, .oxlintrc.json; its configuration was used: biome.jsonc",
   );
 });
 
 test("without trust the report names the ignored configurations, of the asked linters only", async () => {
   const safety = await safetyOf({ ...setup(), trusted: false, linters: ["review-biome"] });
   expect(safety).toMatchObject({ executed: [], read: [], ignored: ["biome.jsonc"] });
+});
+
+test("the report tells whether the analysers without a program may only read", async () => {
+  const own = { had: true, by: "node-permission" } as const;
+  const safety = await safetyOf({ ...setup(), trusted: false, linters: LINTERS, analysers: own });
+  expect(safety.sandbox.analysers).toEqual(own);
+  expect(renderSafety(safety)).toContain("; the other analysers may only read (Node's permission model); ");
+  const { analysers: _, ...earlier } = safety.sandbox;
+  expect(renderSafety({ ...safety, sandbox: earlier })).not.toContain("the other analysers");
 });

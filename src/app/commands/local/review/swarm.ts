@@ -6,10 +6,11 @@ import { join } from "node:path";
 import {
   analysersDirectory,
   LINTERS,
+  linterPrograms,
   type ReviewCapability,
 } from "../../../../../agents/lib/review/index.ts";
 import { listRoles, loadRoles } from "../../../../agent/index.ts";
-import { createSilentMeter, silentLogger } from "../../../../base/index.ts";
+import { createSilentMeter, silentLogger, sleep } from "../../../../base/index.ts";
 import { createOfficeClient } from "../../../../coordinator/index.ts";
 import { SwarmError } from "../../../../protocol/index.ts";
 import { connectNats, type Transport } from "../../../../transport/index.ts";
@@ -20,8 +21,9 @@ import { showDuration } from "../../../cli/terminal.ts";
 import { streamLimits } from "../../../config.ts";
 import { provideAnalysers } from "../../../install/analysers.ts";
 import { natsServerFor } from "../../../install/tools.ts";
+import { runInside } from "../../../processes/inside.ts";
 import { trustedAgentDirectories } from "../../../processes/roles.ts";
-import { type Supervisor, startSupervisor } from "../../../supervisor/supervisor.ts";
+import { type SupervisorOptions, startSupervisor } from "../../../supervisor/supervisor.ts";
 import { resolveTarget, serversOf, type Target } from "../../../target.ts";
 import { userFolder } from "../../../untrusted.ts";
 
@@ -126,13 +128,16 @@ function ownSwarm(
     async open() {
       if (client !== undefined) return;
       ports.terminal.status("starting a swarm for this review");
-      const own = await startOwn(ports, { ...options, join: undefined });
+      const central = new CentralParts(ports, options.roles);
+      const own = await startOwn(ports, { ...options, join: undefined, onServer: central.start }).catch(
+        async (error: unknown) => {
+          await central.stop();
+          throw error;
+        },
+      );
       closers.unshift(() => own.close());
-      const transport = await connect(ports, {
-        nats: { servers: own.supervisor.state.server },
-        prefix: ports.config.prefix,
-      });
-      closers.unshift(() => transport.close());
+      closers.unshift(() => central.stop());
+      const transport = central.transport();
       const tasks = createTaskClient({ transport, meter: createSilentMeter() });
       closers.unshift(() => tasks.close());
       client = tasks;
@@ -147,7 +152,61 @@ function ownSwarm(
   };
 }
 
-function connect(ports: Ports, target: Pick<Target, "nats" | "prefix">): Promise<Transport> {
+/** The central parts of an own swarm, in this process. */
+class CentralParts {
+  readonly #ports: Ports;
+  readonly #withCoordinator: boolean;
+  #transport: Transport | undefined;
+  #parts: { stop(): Promise<void> } | undefined;
+
+  constructor(ports: Ports, roles: readonly string[]) {
+    this.#ports = ports;
+    // Only the linters' ballot needs a coordinator.
+    this.#withCoordinator = LINTERS.some((linter) => roles.includes(linter));
+  }
+
+  /** Connects to the server as soon as it listens, and starts the parts. */
+  readonly start = async (server: string, stopped: AbortSignal): Promise<void> => {
+    const { config } = this.#ports;
+    const signal = AbortSignal.any([this.#ports.signal, stopped]);
+    const target = { nats: { servers: server }, prefix: config.prefix };
+    this.#transport = await connect(this.#ports, target, { waitOnFirstConnect: true, signal });
+    this.#parts = await runInside({
+      transport: this.#transport,
+      agentClass: config.agentClass,
+      withCoordinator: this.#withCoordinator,
+      log: logOf(this.#ports),
+      signal,
+    });
+  };
+
+  transport(): Transport {
+    if (this.#transport === undefined) throw new SwarmError("internal", "the review is not connected");
+    return this.#transport;
+  }
+
+  /** Stops the parts, within a grace, and closes the connection. */
+  async stop(): Promise<void> {
+    const over = new AbortController();
+    const limit = sleep(REVIEW_GRACE_MS, { signal: over.signal });
+    // After a failure of the server the parts may wait for it.
+    await Promise.race([this.#parts?.stop(), limit]).catch(() => undefined);
+    over.abort();
+    await limit.catch(() => undefined);
+    await this.#transport?.close();
+  }
+}
+
+/** The log of a review's own processes and parts: people see it only when they ask for details. */
+function logOf({ config, log }: Pick<Ports, "config" | "log">): Ports["log"] {
+  return config.logLevel === "debug" || config.logLevel === "trace" ? log : silentLogger;
+}
+
+function connect(
+  ports: Ports,
+  target: Pick<Target, "nats" | "prefix">,
+  waiting: { waitOnFirstConnect?: boolean; signal?: AbortSignal } = {},
+): Promise<Transport> {
   return connectNats({
     ...target.nats,
     name: "murmur-review",
@@ -156,6 +215,7 @@ function connect(ports: Ports, target: Pick<Target, "nats" | "prefix">): Promise
     log: silentLogger,
     meter: createSilentMeter(),
     signal: ports.signal,
+    ...waiting,
   });
 }
 
@@ -197,22 +257,25 @@ export function readOnlyOf(loads: Readonly<Record<string, readonly string[]>>): 
 
 async function startOwn(
   ports: Ports,
-  options: { directory: string; roles: readonly string[]; join: Target | undefined },
-): Promise<{ supervisor: Supervisor; close(): Promise<void> }> {
-  const { config, environment, log, signal, terminal } = ports;
+  options: {
+    directory: string;
+    roles: readonly string[];
+    join: Target | undefined;
+    /** Starts the other parts of an own swarm. */
+    onServer?: SupervisorOptions["onServer"];
+  },
+): Promise<{ close(): Promise<void> }> {
+  const { config, environment, signal, terminal } = ports;
   await provideAnalysers(ports);
   // A joined swarm has a server.
   const install = { ...ports, directory: userFolder(environment) };
   const natsServer = options.join === undefined ? await natsServerFor(install) : config.natsServer;
   const startedMs = performance.now();
   const dataDir = mkdtempSync(join(tmpdir(), "murmur-review-"));
-  // Only the linters' ballot needs a coordinator.
-  const needsCoordinator = LINTERS.some((linter) => options.roles.includes(linter));
   const loads = groupRoles(options.roles, availableParallelism());
   const [agentsDir = config.agentsDir] = trustedAgentDirectories(ports);
   try {
-    const definitions = await loadRoles(trustedAgentDirectories(ports), options.roles);
-    const programs = new Set(definitions.flatMap((definition) => definition.exec?.allow ?? []));
+    const programs = await programsOf(trustedAgentDirectories(ports), options.roles);
     const supervisor = await startSupervisor({
       config: {
         ...config,
@@ -224,19 +287,20 @@ async function startOwn(
         httpHost: "127.0.0.1",
         drainGraceMs: REVIEW_GRACE_MS,
         heapMb: Math.max(config.heapMb, REVIEW_HEAP_MB),
-        execAllow: [...programs],
+        execAllow: programs,
         execDirectories: [options.directory, analysersDirectory(), tmpdir()],
       },
       roles: Object.keys(loads),
       loads,
       readOnlyRoles: readOnlyOf(loads),
-      withApi: options.join === undefined,
-      coordinators: options.join === undefined && needsCoordinator ? 1 : 0,
+      // The process of the review itself does the work of an api process and of a coordinator.
+      withApi: false,
+      onServer: options.onServer,
       joinServer: options.join === undefined ? undefined : serversOf(options.join),
       environment,
       // A private folder: a `murmur.yaml` of the working directory does not reach the processes.
       directory: dataDir,
-      log: config.logLevel === "debug" || config.logLevel === "trace" ? log : silentLogger,
+      log: logOf(ports),
       signal,
       onStep: (step) => terminal.status(step),
     });
@@ -244,7 +308,6 @@ async function startOwn(
       `${options.roles.length} review agents are up after ${showDuration(performance.now() - startedMs)}`,
     );
     return {
-      supervisor,
       close: async () => {
         await supervisor.stop();
         rmSync(dataDir, { recursive: true, force: true });
@@ -254,4 +317,14 @@ async function startOwn(
     rmSync(dataDir, { recursive: true, force: true });
     throw error;
   }
+}
+
+/**
+ * The programs that the agents of these roles run. Those of the shipped agents are known; the files of other agents are loaded, which takes
+ * half a second of CPU time.
+ */
+async function programsOf(directories: readonly string[], roles: readonly string[]): Promise<string[]> {
+  if (directories.length === 1) return linterPrograms();
+  const definitions = await loadRoles(directories, roles);
+  return [...new Set(definitions.flatMap((definition) => definition.exec?.allow ?? []))];
 }
