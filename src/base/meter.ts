@@ -64,7 +64,7 @@ export interface CounterHandle<L extends string = string> {
 export interface GaugeHandle<L extends string = string> {
   set(labels: Labels<L>, value: number): void;
   set(value: number): void;
-  /** Forgets all values, and shows these: a thing that has ended leaves the scrape. Values of `other` (M1) are added, or their largest counts where the table says max and the unit is seconds. */
+  /** Forgets all values, and shows these: a thing that has ended leaves the scrape. Values of `other` (M1) are added, or their largest counts where the unit is seconds or a share. */
   replace(rows: readonly GaugeRow<L>[]): void;
   /** The present values, with their labels. */
   get(): Promise<MetricValues<L>>;
@@ -243,7 +243,7 @@ class Live implements AnyHandle {
     if (!this.#isShown && rows.length === 0) return;
     if (!this.#isShown) this.#show();
     this.#metric.reset();
-    const takesLargest = this.#spec.unit === "seconds";
+    const takesLargest = this.#spec.unit === "seconds" || this.#spec.unit === "share";
     const others = new Map<string, GaugeRow>();
     for (const { labels, value } of rows) {
       const folded = this.#folder.fold(labels);

@@ -1,6 +1,7 @@
 // The file of rules for Prometheus, from the tables of alerts and objectives. Pure.
 import { stringify } from "yaml";
 import { runbookOf } from "../problems/catalogue.ts";
+import { type BoardName, uidOf } from "./boards.ts";
 import { recordingRules } from "./objectives.ts";
 import { type Alert, alertTable } from "./table.ts";
 import { realTime, type Span } from "./time.ts";
@@ -26,7 +27,7 @@ export function rulesFile(span: Span = realTime): string {
 }
 
 function ruleOf(
-  { name, severity, summary, description, expr, forSeconds, labels }: Alert,
+  { name, severity, summary, description, expr, forSeconds, board, labels }: Alert,
   span: Span,
 ): object {
   return {
@@ -34,6 +35,11 @@ function ruleOf(
     expr,
     ...(forSeconds === 0 ? {} : { for: span(forSeconds) }),
     labels: { severity, ...labels },
-    annotations: { summary, description, runbook_url: runbookOf(name) },
+    annotations: { summary, description, runbook_url: runbookOf(name), dashboard_url: dashboardOf(board) },
   };
+}
+
+/** The path of a board in Grafana, with the job of the alert. */
+function dashboardOf(board: BoardName): string {
+  return `/d/${uidOf(board)}?var-job={{ $labels.job }}`;
 }

@@ -11,6 +11,7 @@ import {
   STALE_MS,
   WAIT_OBJECTIVE_MS,
 } from "../problems/find.ts";
+import type { BoardName } from "./boards.ts";
 import { burnsTooFast, MIN_TASKS, recorded } from "./objectives.ts";
 import type { Span } from "./time.ts";
 
@@ -26,6 +27,8 @@ export interface Alert {
   readonly expr: string;
   /** How long the expression must hold, in seconds; 0: at once. */
   readonly forSeconds: number;
+  /** The board that shows its figures. */
+  readonly board: BoardName;
   /** Labels beside `severity`. */
   readonly labels?: Readonly<Record<string, string>>;
 }
@@ -75,7 +78,10 @@ export function alertTable(span: Span): readonly Alert[] {
 }
 
 /** The alert of a problem, with the words of the catalogue. */
-function ofProblem(name: ProblemName, rest: Pick<Alert, "description" | "expr" | "forSeconds">): Alert {
+function ofProblem(
+  name: ProblemName,
+  rest: Pick<Alert, "description" | "expr" | "forSeconds" | "board">,
+): Alert {
   const { severity, summary } = PROBLEMS[name];
   return { name, severity, summary, ...rest };
 }
@@ -91,6 +97,7 @@ function symptoms(): Alert[] {
         "{{ $value | humanizePercentage }} of the tasks of {{ $labels.capability }} in {{ $labels.job }} failed in the long window of the burn rate (1 h or 6 h).",
       expr: burnsTooFast("tasks_failed", "tasks_counted"),
       forSeconds: 0,
+      board: "dead-letters",
     },
     {
       name: "MurmurQueueWaitBudgetBurn",
@@ -101,6 +108,7 @@ function symptoms(): Alert[] {
         "{{ $value | humanizePercentage }} of the {{ $labels.priority }} tasks of {{ $labels.capability }} in {{ $labels.job }} started late in the long window of the burn rate (1 h or 6 h).",
       expr: burnsTooFast("tasks_late", "tasks_started"),
       forSeconds: 0,
+      board: "tasks",
     },
     {
       name: "MurmurTasksFailingSteadily",
@@ -114,6 +122,7 @@ function symptoms(): Alert[] {
         `and ${recorded("tasks_counted", "increase", 300)} < ${MIN_TASKS}`,
       ].join("\n"),
       forSeconds: PAGE_SECONDS,
+      board: "dead-letters",
     },
   ];
 }
@@ -125,6 +134,7 @@ function pages(): Alert[] {
         "{{ $value | humanizePercentage }} of the processes of {{ $labels.job }} have no connection to NATS.",
       expr: "1 - avg by (job) (murmur_nats_connected) >= 0.5",
       forSeconds: PAGE_SECONDS,
+      board: "nats",
     }),
     ofProblem("MurmurCapabilityWithoutAgents", {
       description:
@@ -137,12 +147,14 @@ function pages(): Alert[] {
         `and on (job) min by (job) (murmur_facts_age_seconds{facts="agents"}) < ${STALE_MS / 1_000}`,
       ].join("\n"),
       forSeconds: PAGE_SECONDS,
+      board: "tasks",
     }),
     ofProblem("MurmurOfficeVacant", {
       description: "{{ $value }} coordinators of {{ $labels.job }} hold the office, and one did before.",
       // Without any coordinator there is no series of one; an entry after the first in the control log tells that there was one.
       expr: '(sum by (job) (murmur_office_leader) or 0 * max by (job) (murmur_stream_last_seq{stream="office"} > 1)) == 0',
       forSeconds: PAGE_SECONDS,
+      board: "office",
     }),
     {
       name: "MurmurControlLogHalted",
@@ -151,12 +163,14 @@ function pages(): Alert[] {
       description: "{{ $value }} coordinators of {{ $labels.job }} have halted.",
       expr: "sum by (job) (murmur_office_halted) > 0",
       forSeconds: PAGE_SECONDS,
+      board: "office",
     },
     ofProblem("MurmurStreamAlmostFull", {
       description:
         "The stream {{ $labels.stream }} of {{ $labels.job }} holds {{ $value | humanizePercentage }} of its limit.",
       expr: `max by (job, stream) (murmur_stream_bytes{stream=~"${REFUSING_STREAMS}"}) / max by (job, stream) (murmur_stream_limit_bytes) > ${FULL_SHARE}`,
       forSeconds: PAGE_SECONDS,
+      board: "nats",
     }),
   ];
 }
@@ -181,6 +195,7 @@ function taskTickets(span: Span): Alert[] {
         "About {{ $value | humanize }} tasks of {{ $labels.capability }} in {{ $labels.job }} became dead letters in the last 10 min, with the code {{ $labels.code }}.",
       expr: `sum by (job, capability, code) (increase(murmur_tasks_dead_lettered_total[${deadWindow}])) > 0`,
       forSeconds: 0,
+      board: "dead-letters",
     }),
     {
       name: "MurmurQueueGrowing",
@@ -194,12 +209,14 @@ function taskTickets(span: Span): Alert[] {
         NOT_PAUSED,
       ].join("\n"),
       forSeconds: SLOW_SECONDS,
+      board: "tasks",
     },
     ofProblem("MurmurDelayedTasksLate", {
       description:
         "The oldest due task of {{ $labels.job }} has waited for a mover for {{ $value | humanizeDuration }}.",
       expr: `max by (job) (murmur_later_late_seconds) > ${LATE_MS / 1_000}`,
       forSeconds: PAGE_SECONDS,
+      board: "tasks",
     }),
     {
       name: "MurmurNoQuorum",
@@ -212,6 +229,7 @@ function taskTickets(span: Span): Alert[] {
         `and sum by (job) (increase(murmur_ballots_total{outcome="no_quorum"}[${span(1_800)}])) >= 3`,
       ].join("\n"),
       forSeconds: 0,
+      board: "ballots",
     },
     {
       name: "MurmurFencedWrites",
@@ -221,6 +239,7 @@ function taskTickets(span: Span): Alert[] {
         "About {{ $value | humanize }} writes of kind {{ $labels.kind }} in {{ $labels.job }} came second in the last 15 min.",
       expr: `sum by (job, kind) (increase(murmur_fenced_writes_total[${span(SLOW_SECONDS)}])) > ${MANY_FENCED}`,
       forSeconds: 0,
+      board: "tasks",
     },
   ];
 }
@@ -231,6 +250,7 @@ function agentTickets(): Alert[] {
       description: "{{ $value }} agents of {{ $labels.role }} in {{ $labels.job }} are failed.",
       expr: 'sum by (job, role) (murmur_agents{state="failed"}) > 0',
       forSeconds: PAGE_SECONDS,
+      board: "agents",
     }),
     ofProblem("MurmurSlotsSaturated", {
       description:
@@ -243,6 +263,7 @@ function agentTickets(): Alert[] {
         NOT_PAUSED,
       ].join("\n"),
       forSeconds: TICKET_SECONDS,
+      board: "agents",
     }),
     {
       name: "MurmurAgentsStuck",
@@ -252,6 +273,7 @@ function agentTickets(): Alert[] {
         "A busy agent of {{ $labels.role }} in {{ $labels.job }} made no turn for {{ $value | humanizeDuration }}.",
       expr: `max by (job, role) (murmur_agent_progress_age_seconds) > ${STUCK_SECONDS}`,
       forSeconds: TICKET_SECONDS,
+      board: "agents",
     },
     {
       name: "MurmurWaitingOnModel",
@@ -264,6 +286,7 @@ function agentTickets(): Alert[] {
         `and on (job) (${PENDING} > 0 and on (job, capability) (\n  ${LATE}\n))`,
       ].join("\n"),
       forSeconds: SLOW_SECONDS,
+      board: "agents",
     },
   ];
 }
@@ -278,13 +301,25 @@ function officeTickets(span: Span): Alert[] {
         "The office of {{ $labels.job }} changed about {{ $value | humanize }} times in the last 15 min.",
       expr: `max by (job) (increase(murmur_office_changes_total[${span(SLOW_SECONDS)}])) >= ${MANY_CHANGES}`,
       forSeconds: 0,
+      board: "office",
     },
     ofProblem("MurmurOfficeLogLag", {
       description:
         "The coordinator at {{ $labels.instance }} of {{ $labels.job }} is {{ $value }} entries behind.",
       expr: `max by (job, instance) (murmur_office_log_lag) > ${OFFICE_LAG_MAX}`,
       forSeconds: PAGE_SECONDS,
+      board: "office",
     }),
+    {
+      name: "MurmurBudgetNearlySpent",
+      severity: "ticket",
+      summary: "a budget is nearly spent; the office will refuse reservations",
+      description:
+        "The budget {{ $labels.budget }} of {{ $labels.job }} used {{ $value | humanizePercentage }} of its limit.",
+      expr: `max by (job, budget) (murmur_budget_used_ratio) >= ${SPENT_SHARE}`,
+      forSeconds: PAGE_SECONDS,
+      board: "office",
+    },
     {
       name: "MurmurCommitSlow",
       severity: "ticket",
@@ -293,6 +328,7 @@ function officeTickets(span: Span): Alert[] {
         "An entry of the control log of {{ $labels.job }} takes {{ $value | humanizeDuration }} (p99 of 10 min).",
       expr: `histogram_quantile(0.99, sum by (job, le) (rate(murmur_office_commit_seconds_bucket[${span(600)}]))) > ${SLOW_COMMIT_SECONDS}`,
       forSeconds: TICKET_SECONDS,
+      board: "office",
     },
     {
       name: "MurmurSnapshotsFailing",
@@ -305,9 +341,13 @@ function officeTickets(span: Span): Alert[] {
         `unless on (job) sum by (job) (increase(murmur_office_snapshot_seconds_count[${span(3_600)}])) > 0`,
       ].join("\n"),
       forSeconds: 0,
+      board: "office",
     },
   ];
 }
+
+/** A budget that used this share of its limit is nearly spent: the rest is for the work in flight. */
+const SPENT_SHARE = 0.9;
 
 function processTickets(span: Span): Alert[] {
   const days = (count: number) => count * DAY_SECONDS;
@@ -320,6 +360,7 @@ function processTickets(span: Span): Alert[] {
       "The first credentials of kind {{ $labels.kind }} in {{ $labels.job }} end in {{ $value | humanizeDuration }}.",
     expr,
     forSeconds: TICKET_SECONDS,
+    board: "nats",
     labels: { within },
   });
   return [
@@ -331,6 +372,7 @@ function processTickets(span: Span): Alert[] {
         "NATS refused about {{ $value | humanize }} operations ({{ $labels.operation }}) of {{ $labels.job }} in the last 10 min.",
       expr: `sum by (job, operation) (increase(murmur_nats_violations_total[${span(600)}])) > 0`,
       forSeconds: 0,
+      board: "nats",
     },
     {
       name: "MurmurAuditDropped",
@@ -340,6 +382,7 @@ function processTickets(span: Span): Alert[] {
         "About {{ $value | humanize }} notes of {{ $labels.job }} are missing in the audit log since 15 min ago.",
       expr: `sum by (job) (increase(murmur_audit_dropped_total[${span(SLOW_SECONDS)}])) > 0`,
       forSeconds: 0,
+      board: "nats",
     },
     expires("14d", `${expiry} < ${days(EXPIRY_DAYS)} >= ${days(LAST_DAYS)}`),
     expires("2d", `${expiry} < ${days(LAST_DAYS)}`),
@@ -350,6 +393,7 @@ function processTickets(span: Span): Alert[] {
       description: "The processes of {{ $labels.job }} run {{ $value }} versions.",
       expr: "count by (job) (count by (job, version) (murmur_build_info)) > 1",
       forSeconds: ROLL_SECONDS,
+      board: "overview",
     },
     {
       name: "MurmurTargetDown",
@@ -360,12 +404,14 @@ function processTickets(span: Span): Alert[] {
       // `up` is Prometheus' own; it tells only about targets that are processes of Murmur.
       expr: `min by (job, instance) (up) == 0 and on (job, instance) max by (job, instance) (last_over_time(murmur_build_info[${span(DAY_SECONDS)}]))`,
       forSeconds: TICKET_SECONDS,
+      board: "overview",
     },
     ofProblem("MurmurFactsStale", {
       description:
         "An api process of {{ $labels.job }} read its facts ({{ $labels.facts }}) {{ $value | humanizeDuration }} ago.",
       expr: `max by (job, facts) (murmur_facts_age_seconds) > ${STALE_MS / 1_000}`,
       forSeconds: PAGE_SECONDS,
+      board: "nats",
     }),
   ];
 }
@@ -378,4 +424,5 @@ const WATCHDOG: Alert = {
   description: "When it stays away, Prometheus or Alertmanager does not work, and no other alert arrives.",
   expr: "vector(1)",
   forSeconds: 0,
+  board: "overview",
 };

@@ -127,7 +127,7 @@ export async function runProcess(ports: Ports, start: ProcessStart): Promise<voi
   });
   const exporter = EXPORTER_OF[start.name];
   const meter = createMeter({ defaults: true, exporter });
-  meter.buildInfo.set({ version: VERSION, node: process.version, role: exporter }, 1);
+  meter.buildInfo.set({ version: VERSION, node: process.version, role: exporter, swarm: config.prefix }, 1);
   meter.startAtZero({
     operation: ["publish", "subscribe"],
     kind: FENCED_KINDS[exporter],

@@ -104,6 +104,15 @@ export const OFFICE_METRICS = {
     exporters: COORDINATOR,
     replicas: "sum",
   },
+  budgetUsed: {
+    name: "murmur_budget_used_ratio",
+    type: "gauge",
+    unit: "share",
+    help: "Share of its limit that a budget used, spent and reserved together, in the dimension that is nearest to its limit (money, tokens or calls); shown by the holder of the office.",
+    labels: ["budget"],
+    exporters: COORDINATOR,
+    replicas: "max",
+  },
   agentConflicts: {
     name: "murmur_agent_conflicts_total",
     type: "counter",

@@ -225,6 +225,12 @@ export const CASES: readonly Case[] = [
       little: { 'murmur_office_log_lag{instance="a"}': always(900) },
     },
   ),
+  ...one(
+    "MurmurBudgetNearlySpent",
+    { 'murmur_budget_used_ratio{budget="reviews"}': always(0.95) },
+    { budget: "reviews" },
+    { half: { 'murmur_budget_used_ratio{budget="reviews"}': always(0.5) } },
+  ),
   ...one("MurmurCommitSlow", commits(0, 5), {}, { fast: commits(5, 5) }),
   ...one(
     "MurmurSnapshotsFailing",

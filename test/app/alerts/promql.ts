@@ -17,6 +17,10 @@ export interface Selector {
   readonly labels: readonly string[];
   /** True: a range of samples, as `rate` takes it. */
   readonly isRange: boolean;
+  /** The range as it is written, such as `5m`; empty for a single sample. */
+  readonly window: string;
+  /** The functions and aggregations around it, the innermost first: `rate`, `sum`. */
+  readonly around: readonly string[];
 }
 
 /** Everything that an expression reads. */
@@ -46,12 +50,24 @@ export function readsOf(expr: string): Reads {
         const label = matcher.getChild("LabelName");
         if (label !== null) labels.push(text(label));
       }
+      const range = node.parent?.name === "MatrixSelector" ? node.parent : null;
       selectors.push({
         metric: metric === null ? "" : text(metric),
         labels,
-        isRange: node.parent?.name === "MatrixSelector",
+        isRange: range !== null,
+        window: range === null ? "" : (/\[([^\]]*)\]$/.exec(text(range))?.[1] ?? ""),
+        around: functionsAround(node, text),
       });
     },
   });
   return { selectors, grouping, faults };
+}
+
+function functionsAround(node: Node, text: (node: Node) => string): string[] {
+  const found: string[] = [];
+  for (let at = node.parent; at !== null; at = at.parent) {
+    const name = at.getChild("FunctionIdentifier") ?? at.getChild("AggregateOp");
+    if (name !== null) found.push(text(name));
+  }
+  return found;
 }

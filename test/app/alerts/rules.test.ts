@@ -37,7 +37,9 @@ function promtool(args: readonly string[], files: Readonly<Record<string, string
 
 /** Runs unit tests of rules, which are evaluated each `evaluation_interval`; "ok", or the differences. */
 function testRules(tests: readonly object[], evaluation_interval: string): string {
-  const file = { rule_files: ["rules.yaml"], evaluation_interval, tests };
+  // Prometheus evaluates the groups side by side; promtool takes them in a random order, unless it is told one.
+  const group_eval_order = ["murmur-objectives", "murmur-alerts"];
+  const file = { rule_files: ["rules.yaml"], evaluation_interval, group_eval_order, tests };
   return promtool(["test", "rules", "tests.yaml"], {
     "rules.yaml": rulesFile(),
     "tests.yaml": JSON.stringify(file),
@@ -97,6 +99,7 @@ describe.skipIf(!hasPromtool)(`promtool (${WITHOUT})`, () => {
                 summary: PROBLEMS.MurmurAgentsGivenUp.summary,
                 description: "1 agents of echo in MurmurAgentsGivenUp are failed.",
                 runbook_url: "docs/runbooks/MurmurAgentsGivenUp.md",
+                dashboard_url: "/d/murmur-agents?var-job=MurmurAgentsGivenUp",
               },
             },
           ],

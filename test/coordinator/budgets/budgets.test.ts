@@ -212,6 +212,14 @@ test("over the wire, money is USD outside and exact inside, refusals are errors,
   const metrics = await meter.registry.metrics();
   expect(metrics).toContain('murmur_budget_usd{state="limit"} 0.3');
   expect(metrics).toContain('murmur_budget_usd{state="spent"} 0.07');
+  await models.set("calls", { limit: { tokens: 1_000, calls: 10 } });
+  await models.reserve("calls", { tokens: 100, calls: 9 }, { ttlMs: 60_000 });
+  measureBudgets(office, meter);
+  const { values } = await meter.budgetUsed.get();
+  expect(values.map(({ labels, value }) => [labels.budget, Math.round(value * 1_000) / 1_000])).toEqual([
+    ["calls", 0.9], // nine of ten calls, and a tenth of the tokens
+    ["models", 0.9],
+  ]);
   await expect(models.settle(reservation, {})).rejects.toMatchObject({ code: "conflict" });
   await expect(models.set("models", { limit: {} })).rejects.toMatchObject({ code: "invalid_input" });
   await expect(models.set("models", { limit: { costUsd: -1 } })).rejects.toMatchObject({
