@@ -14,7 +14,7 @@ const services = Object.entries(compose.services);
 
 test("only the loopback address publishes ports, and only of services that are also in the published network", () => {
   const publishing = services.filter(([, { ports = [] }]) => ports.length > 0);
-  expect(publishing.map(([name]) => name)).toEqual(["api-1", "api-2", "prometheus"]);
+  expect(publishing.map(([name]) => name)).toEqual(["api-1", "api-2", "prometheus", "grafana"]);
   for (const [, { ports = [], networks }] of publishing) {
     for (const port of ports) expect(port).toMatch(/^127\.0\.0\.1:/);
     expect(networks).toContain("published");
@@ -36,7 +36,7 @@ test("all stores are named volumes, which `down --volumes` removes, and all moun
   for (const [name, { volumes = [] }] of services) {
     for (const volume of volumes) {
       const [source = "", , mode] = volume.split(":");
-      if (source.startsWith("./")) expect([name, source, mode]).toEqual([name, source, "ro"]);
+      if (/^\.{1,2}\//.test(source)) expect([name, source, mode]).toEqual([name, source, "ro"]);
       else expect(compose.volumes).toHaveProperty(source);
     }
   }

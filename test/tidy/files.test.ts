@@ -14,7 +14,9 @@ import {
 } from "./rules.ts";
 
 const files = listFiles();
-const code = files.filter((file) => /^(src|agents|tools|bench|examples)\/.*\.ts$/.test(file)).map(readSource);
+const code = files
+  .filter((file) => /^(src|agents|tools|grafana|bench|examples)\/.*\.ts$/.test(file))
+  .map(readSource);
 const product = code.filter(({ file }) => file.startsWith("src/"));
 const texts = files.filter((file) => !/\.(png|ico|gz|wasm|bin)$/.test(file));
 

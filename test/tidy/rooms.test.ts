@@ -6,7 +6,7 @@ import { KEEPERS, READERS_OF_APP, ROOMS } from "./rules.ts";
 
 const files = listFiles().filter((file) => file.endsWith(".ts"));
 const rooms = files.filter((file) => file.startsWith("src/")).map(readSource);
-const outside = files.filter((file) => /^(agents|tools|bench|examples)\//.test(file)).map(readSource);
+const outside = files.filter((file) => /^(agents|tools|grafana|bench|examples)\//.test(file)).map(readSource);
 const workflows = files.filter((file) => file.startsWith("workflows/")).map(readSource);
 
 /** The imports that satisfy `is`, as `file:line` with the target. */

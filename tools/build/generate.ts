@@ -1,10 +1,12 @@
 // Generates files and tables from the sources: `node tools/build/generate.ts [--check]`. Owns docs/schemas, the pages of
-// docs/review/kinds, the rules of grafana/alerts and their copy in the chart, and the tables of docs/contract.md and docs/operations.md between `<!-- generated: NAME -->` and `<!-- end -->`. A test fails if one of them is stale, so each change
+// docs/review/kinds, the rules of grafana/alerts and the boards of grafana/dashboards
+// with their copies in the chart, and the tables of docs/contract.md and docs/operations.md between `<!-- generated: NAME -->` and `<!-- end -->`. A test fails if one of them is stale, so each change
 // of the protocol is visible in the diff of its commit.
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { parseArgs } from "node:util";
 import { kindPages } from "../../agents/lib/review/index.ts";
+import { boardFiles } from "../../grafana/src/index.ts";
 import { RULES_FILES, rulesFile } from "../../src/app/alerts/rules-file.ts";
 import { alertTable } from "../../src/app/alerts/table.ts";
 import { realTime } from "../../src/app/alerts/time.ts";
@@ -136,6 +138,7 @@ export function generatedFiles(): Map<string, string> {
     ["docs/schemas/murmur-review.json", reviewConfig],
     ["docs/schemas/murmur-workflow.json", `${JSON.stringify(definitionSchema(), null, 2)}\n`],
     [CONTRACT, fillTables(CONTRACT, TABLES)],
+    ...boardFiles(),
     ...RULES_FILES.map((path): [string, string] => [path, rulesFile()]),
     [OPERATIONS_PAGE, fillTables(OPERATIONS_PAGE, OPERATIONS_TABLES)],
   ]);

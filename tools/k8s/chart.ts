@@ -3,6 +3,7 @@ import { spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { readdirSync, readFileSync, statSync } from "node:fs";
 import { join, relative } from "node:path";
+import { parse } from "yaml";
 
 export const root = join(import.meta.dirname, "../..");
 /** The folder of the chart. */
@@ -20,12 +21,25 @@ export function valuesFile(set: string): string {
   return join(CHART, "ci", `${set}-values.yaml`);
 }
 
+/** The part of the values that turns on the objects made from files/, by the beginning of the files' path. */
+const FILES_OF: Readonly<Record<string, string>> = {
+  "files/alerts.yaml": "prometheusRule",
+  "files/dashboards/": "grafanaDashboards",
+};
+
+/** True when the objects of a set are made from this file of files/. They are off by default. */
+function isRead(path: string, set: string): boolean {
+  const values = parse(readFileSync(valuesFile(set), "utf8")) as Record<string, { enabled?: boolean }>;
+  const key = Object.entries(FILES_OF).find(([start]) => path.startsWith(start))?.[1];
+  return key === undefined || values[key]?.enabled === true;
+}
+
 /** A hash of everything that a set's rendering depends on: the chart's files and the values. */
 export function hashOfInputs(set: string): string {
   const hash = createHash("sha256");
   for (const file of [
     ...listFiles(join(CHART, "templates")),
-    ...listFiles(join(CHART, "files")),
+    ...listFiles(join(CHART, "files")).filter((file) => isRead(relative(CHART, file), set)),
     ...["Chart.yaml", "values.yaml"].map((name) => join(CHART, name)),
     valuesFile(set),
   ]) {

@@ -9,6 +9,7 @@ export interface KubeObject {
     readonly name: string;
     readonly namespace?: string;
     readonly labels?: Record<string, string>;
+    readonly annotations?: Record<string, string>;
   };
   readonly spec?: Record<string, unknown>;
   readonly data?: Record<string, string>;

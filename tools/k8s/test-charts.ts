@@ -2,7 +2,7 @@
 // used where they are there, and a tool that is missing is told with the checks that it would have made.
 //
 //   node tools/k8s/test-charts.ts [--schemas DIR]     DIR keeps the schemas for kubeconform between runs
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { isDeepStrictEqual, parseArgs } from "node:util";
@@ -80,12 +80,37 @@ for (const set of valueSets()) {
 const rule = objectsOf(rendered.get("everything") ?? "").find(({ kind }) => kind === "PrometheusRule");
 const rules = readFileSync(join(root, "grafana/alerts/murmur.yaml"), "utf8")
   .replaceAll("(1 - 0.99)", "(1 - 0.995)")
-  .replaceAll("docs/runbooks/", "https://runbooks.example/");
+  .replaceAll("docs/runbooks/", "https://runbooks.example/")
+  .replaceAll("dashboard_url: /d/", "dashboard_url: https://grafana.example/d/");
 check(
-  "the PrometheusRule has the rules of grafana/alerts, with the objective and the runbooks of the values",
+  "the PrometheusRule has the rules of grafana/alerts, with the objective and the addresses of the values",
   isDeepStrictEqual(rule?.spec, parse(rules))
     ? []
     : [`they differ: ${JSON.stringify(rule?.spec).slice(0, 500)}`],
+);
+const boardMaps = objectsOf(rendered.get("everything") ?? "").filter(
+  ({ kind, metadata }) => kind === "ConfigMap" && metadata.labels?.grafana_dashboard === "1",
+);
+const boards = readdirSync(join(root, "grafana/dashboards"));
+check(
+  "each board is in a ConfigMap of its own for the sidecar, with the objective of the values, and no set has them unasked",
+  [
+    ...boards.filter((name) => {
+      const wanted = readFileSync(join(root, "grafana/dashboards", name), "utf8").replaceAll(
+        "(1 - 0.99)",
+        "(1 - 0.995)",
+      );
+      return !boardMaps.some(({ data, metadata }) =>
+        isDeepStrictEqual(
+          [data, metadata.annotations],
+          [{ [name]: wanted.trimEnd() }, { grafana_folder: "Murmur", a: "b" }],
+        ),
+      );
+    }),
+    ...valueSets().filter(
+      (set) => set !== "everything" && rendered.get(set)?.includes("grafana_dashboard") === true,
+    ),
+  ],
 );
 const two = ["one", "two"].map((release) =>
   objectsOf(

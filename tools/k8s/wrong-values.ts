@@ -78,6 +78,12 @@ export const WRONG_VALUES: readonly WrongValues[] = [
   { base: "small", values: { prometheusRule: { rules: [] } }, names: ["/prometheusRule", "rules"] },
   {
     base: "small",
+    values: { prometheusRule: { dashboardBaseUrl: "x y" } },
+    names: ["/prometheusRule/dashboardBaseUrl"],
+  },
+  { base: "small", values: { grafanaDashboards: { enabled: "yes" } }, names: ["/grafanaDashboards/enabled"] },
+  {
+    base: "small",
     values: { extraResources: [{ kind: "ConfigMap" }] },
     names: ["/extraResources/0", "apiVersion"],
   },
