@@ -9,6 +9,8 @@ import {
 } from "../../../protocol/index.ts";
 import { SKEW_WARNING_MS } from "../../../transport/index.ts";
 import type { CapabilityView } from "../../office/capabilities.ts";
+import type { ProblemName } from "../../problems/catalogue.ts";
+import type { Problem } from "../../problems/find.ts";
 
 export const findingSchema = z.object({
   name: z.string(),
@@ -18,8 +20,28 @@ export const findingSchema = z.object({
   next: z.string().nullable(),
 });
 
-/** The result of one check. */
-export type Finding = z.output<typeof findingSchema>;
+/** The problem that tells the same fault, of these capabilities where it tells it of each. */
+interface Double {
+  readonly problem: ProblemName;
+  readonly capabilities?: readonly string[];
+}
+
+/** The result of one check. `double`: the answer does not show it. */
+export type Finding = z.output<typeof findingSchema> & { readonly double?: Double };
+
+/** The findings that no problem of the report tells: `doctor` shows a fault once. */
+export function withoutDoubles(
+  findings: readonly Finding[],
+  problems: readonly Pick<Problem, "name" | "hit">[],
+): Finding[] {
+  return findings.filter(({ double }) => {
+    if (double === undefined) return true;
+    const same = problems.filter(({ name }) => name === double.problem);
+    const hit = new Set(same.flatMap(({ hit: { capabilities } }) => capabilities));
+    const isTold = double.capabilities?.every((capability) => hit.has(capability)) ?? true;
+    return same.length === 0 || !isTold;
+  });
+}
 
 /** True when no check failed. */
 export const isHealthy = (checks: readonly Finding[]) => checks.every(({ verdict }) => verdict !== "failed");
@@ -109,13 +131,14 @@ export function judgeQueue(input: {
   const waiting = [...pending].filter(([capability]) => !offered.has(capability));
   const inVain = waiting.filter(([, count]) => count > 0);
   const idle = waiting.filter(([, count]) => count === 0).map(([capability]) => capability);
-  const findings: Finding[] = inVain.map(([capability, count]) =>
-    failed(
+  const findings: Finding[] = inVain.map(([capability, count]) => ({
+    ...failed(
       "queue",
       `${count} tasks of ${capability} wait, and no living agent offers it`,
       `start an agent that offers ${capability} (murmur agent run ROLE), or cancel the tasks`,
     ),
-  );
+    double: { problem: "MurmurCapabilityWithoutAgents", capabilities: [capability] },
+  }));
   if (idle.length > 0) {
     findings.push(
       warning(
@@ -136,9 +159,10 @@ export function judgeQueue(input: {
   }
   const broken = agents.filter((agent) => agent.state === "failed").map((agent) => agent.id);
   if (broken.length > 0) {
-    findings.push(
-      failed("agents", `failed: ${broken.join(", ")}`, "see the log of their process, then restart it"),
-    );
+    findings.push({
+      ...failed("agents", `failed: ${broken.join(", ")}`, "see the log of their process, then restart it"),
+      double: { problem: "MurmurAgentsGivenUp" },
+    });
   } else findings.push(ok("agents", `${agents.length} agents live`));
   return findings;
 }
@@ -176,18 +200,24 @@ export function judgeOffice(office: {
   const { leader, term, members } = office;
   const answering = members.filter(({ role }) => role !== "silent");
   if (answering.length === 0) {
-    return warning(
-      "office",
-      "no coordinator answers: tasks flow, but routes, ballots, locks, schedules, budgets and pauses wait",
-      "start one when the swarm needs them: murmur up --coordinators 1, or murmur coordinator",
-    );
+    return {
+      ...warning(
+        "office",
+        "no coordinator answers: tasks flow, but routes, ballots, locks, schedules, budgets and pauses wait",
+        "start one when the swarm needs them: murmur up --coordinators 1, or murmur coordinator",
+      ),
+      double: { problem: "MurmurOfficeVacant" },
+    };
   }
   if (leader === null) {
-    return failed(
-      "office",
-      `${answering.length} coordinators answer and none leads: routes, ballots, locks, schedules and budgets wait`,
-      "wait a second for an election; if it lasts, start the missing coordinators and see murmur logs coordinator",
-    );
+    return {
+      ...failed(
+        "office",
+        `${answering.length} coordinators answer and none leads: routes, ballots, locks, schedules and budgets wait`,
+        "wait a second for an election; if it lasts, start the missing coordinators and see murmur logs coordinator",
+      ),
+      double: { problem: "MurmurOfficeVacant" },
+    };
   }
   const silent = members.filter(({ role }) => role === "silent").map(({ id }) => id);
   const late = members.filter(({ lag }) => (lag ?? 0) > LAG_MAX).map(({ id, lag }) => `${id} by ${lag}`);
@@ -200,11 +230,14 @@ export function judgeOffice(office: {
     );
   }
   if (late.length > 0) {
-    return warning(
-      "office",
-      `${detail}; behind the control log: ${late.join(", ")} entries`,
-      "wait until they have read it; if it lasts, see murmur logs coordinator",
-    );
+    return {
+      ...warning(
+        "office",
+        `${detail}; behind the control log: ${late.join(", ")} entries`,
+        "wait until they have read it; if it lasts, see murmur logs coordinator",
+      ),
+      double: { problem: "MurmurOfficeLogLag" },
+    };
   }
   return ok("office", detail);
 }
@@ -221,7 +254,10 @@ export function judgeDead(counts: ReadonlyMap<string, number>): Finding {
   const total = [...counts.values()].reduce((sum, count) => sum + count, 0);
   if (total === 0) return ok("dead letters", "none");
   const each = [...counts].map(([capability, count]) => `${capability} ${count}`).join(", ");
-  return warning("dead letters", `${total} (${each})`, "murmur dead ls, then dead replay or dead purge");
+  return {
+    ...warning("dead letters", `${total} (${each})`, "murmur dead ls, then dead replay or dead purge"),
+    double: { problem: "MurmurDeadLettersGrowing", capabilities: [...counts.keys()] },
+  };
 }
 
 /** Judges the clocks of processes against the time of the NATS server, by their skew in ms; null: not measured. */

@@ -35,6 +35,7 @@ import {
   judgeServer,
   judgeStrays,
   judgeStreams,
+  withoutDoubles,
 } from "./diagnose.ts";
 import { permissionsFlag } from "./permissions-flag.ts";
 import { showTrial, trialSchema, tryRole } from "./role-trial.ts";
@@ -77,8 +78,14 @@ export const command = defineCommand({
       throw needsRole("doctor", "api", operateAs);
     });
     const checks = [...checkProcesses(ports), ...swarm.checks];
-    const isPaged = swarm.problems?.problems.some(({ severity }) => severity === "page") === true;
-    return { healthy: isHealthy(checks) && !isPaged, checks, problems: swarm.problems, trial: null };
+    const problems = swarm.problems?.problems ?? [];
+    const isPaged = problems.some(({ severity }) => severity === "page");
+    return {
+      healthy: isHealthy(checks) && !isPaged,
+      checks: withoutDoubles(checks, problems),
+      problems: swarm.problems,
+      trial: null,
+    };
   },
   namesCommands: true,
   render: ({ checks, problems, trial }, terminal) =>

@@ -11,6 +11,7 @@ import {
   judgeServer,
   judgeStrays,
   judgeStreams,
+  withoutDoubles,
 } from "../../../../src/app/commands/local/diagnose.ts";
 import type { AgentStatus } from "../../../../src/protocol/index.ts";
 
@@ -185,4 +186,44 @@ test.each([
   ["a leads in term 3", { leader: "a", term: 3, members: [{ id: "a", role: "leader", lag: 1_000 }] }, "ok"],
 ])("of an office doctor says: %s", (text, office, verdict) => {
   expect(judgeOffice(office)).toMatchObject({ verdict, detail: expect.stringContaining(text) });
+});
+
+test("doctor shows a fault once: a finding that a problem tells is left out, and the same finding about another capability stays", () => {
+  const findings = judgeQueue({
+    pending: new Map([
+      ["echo", 3],
+      ["draw", 1],
+    ]),
+    agents: [agent("failed", "other")],
+  });
+  const dead = judgeDead(
+    new Map([
+      ["echo", 2],
+      ["draw", 1],
+    ]),
+  );
+  const office = judgeOffice({ leader: null, term: 4, members: [{ id: "c1", role: "follower", lag: 0 }] });
+  const problem = (
+    name:
+      | "MurmurCapabilityWithoutAgents"
+      | "MurmurDeadLettersGrowing"
+      | "MurmurOfficeVacant"
+      | "MurmurAgentsGivenUp",
+    ...capabilities: string[]
+  ) => ({
+    name,
+    hit: { capabilities, tasks: null, oldest: null },
+  });
+  const all = [...findings, dead, office];
+  expect(withoutDoubles(all, [])).toEqual(all);
+  const left = withoutDoubles(all, [
+    problem("MurmurCapabilityWithoutAgents", "echo"),
+    problem("MurmurDeadLettersGrowing", "echo"),
+    problem("MurmurOfficeVacant"),
+    problem("MurmurAgentsGivenUp", "other"),
+  ]);
+  expect(left.map(({ detail }) => detail)).toEqual([
+    "1 tasks of draw wait, and no living agent offers it",
+    "3 (echo 2, draw 1)", // the old letters of draw are in no problem
+  ]);
 });
