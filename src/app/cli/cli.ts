@@ -69,6 +69,7 @@ export const GROUP_SUMMARIES: Readonly<Record<string, string>> = {
   budget: "limits on what the whole swarm may use",
   config: "values that the whole swarm shares",
   debug: "inspect Murmur itself",
+  support: "files for people who help you",
   new: "write the files of a project or an agent",
 };
 

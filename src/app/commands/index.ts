@@ -23,8 +23,18 @@ export const COMMANDS: readonly CommandEntry[] = [
     "tell the problems of the swarm now, with cause and runbook",
     async () => (await import("./swarm/problems.ts")).ls,
   ),
+  entry(
+    "top",
+    "watch the board Overview in the terminal",
+    async () => (await import("./swarm/top.ts")).command,
+  ),
   entry("status", "show the swarm at a glance", async () => (await import("./local/status.ts")).command),
   entry("logs", "show the logs of the swarm", async () => (await import("./local/logs.ts")).command),
+  entry(
+    "support bundle",
+    "gather state, logs and metrics in one file, without secrets",
+    async () => (await import("./local/support.ts")).command,
+  ),
   entry("down", "stop the swarm of a data directory", async () => (await import("./local/down.ts")).command),
   entry(
     "new project",

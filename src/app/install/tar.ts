@@ -1,4 +1,5 @@
-// Reads one file out of a tar archive: the form that releases of nats-server have. Pure. A tool for archives may be absent.
+// Reads one file out of a tar archive, the form that releases of nats-server have, and packs text files into one. Pure. A tool for
+// archives may be absent.
 // Source of the format: POSIX.1-1988 ustar; 512-byte blocks, a header before each file.
 
 const BLOCK = 512;
@@ -48,4 +49,38 @@ function octal(header: Buffer, field: keyof typeof FIELDS): number {
 function checksumOf(header: Buffer): number {
   const [from, length] = FIELDS.checksum;
   return header.reduce((sum, byte, at) => sum + (at >= from && at < from + length ? 0x20 : byte), 0);
+}
+
+/** The longest path in a header; longer ones need the extensions of POSIX.1-2001. */
+const MAX_NAME = FIELDS.name[1];
+
+/**
+ * Packs text files into an archive. `modifiedMs`: their time, Unix ms.
+ * @throws RangeError for a path of more than 100 bytes.
+ */
+export function packTar(files: ReadonlyMap<string, string>, modifiedMs: number): Uint8Array {
+  const blocks = [...files].flatMap(([name, content]) => {
+    const data = Buffer.from(content, "utf8");
+    const padding = Buffer.alloc((BLOCK - (data.length % BLOCK)) % BLOCK);
+    return [headerOf(name, data.length, modifiedMs), data, padding];
+  });
+  return Buffer.concat([...blocks, Buffer.alloc(2 * BLOCK)]); // two empty blocks end an archive
+}
+
+function headerOf(name: string, size: number, modifiedMs: number): Buffer {
+  if (Buffer.byteLength(name) > MAX_NAME)
+    throw new RangeError(`expected a path of at most ${MAX_NAME} bytes: ${name}`);
+  const header = Buffer.alloc(BLOCK);
+  const number = (value: number, at: number, length: number) =>
+    header.write(value.toString(8).padStart(length - 1, "0"), at, "latin1");
+  header.write(name, FIELDS.name[0], "utf8");
+  number(0o600, 100, 8); // the mode
+  number(0, 108, 8); // user
+  number(0, 116, 8); // group
+  number(size, ...FIELDS.size);
+  number(Math.floor(modifiedMs / 1_000), 136, 12);
+  header.write("0", FIELDS.type[0], "latin1"); // a regular file
+  header.write("ustar\u000000", 257, "latin1");
+  header.write(`${checksumOf(header).toString(8).padStart(6, "0")}\u0000 `, FIELDS.checksum[0], "latin1");
+  return header;
 }

@@ -10,6 +10,7 @@ import { listDeadLetters, purgeDeadLetters, replayDeadLetter, showDeadLetter } f
 import { acquireLock, listLocks, releaseLock } from "./locks.ts";
 import { recoverOffice, showOffice, transferOffice } from "./office.ts";
 import type { Operation } from "./operation.ts";
+import { showOverview } from "./overview.ts";
 import { advisePermission } from "./permission-advice.ts";
 import { listProblems } from "./problems.ts";
 import { showScaling } from "./scaling.ts";
@@ -48,5 +49,5 @@ export const OPERATIONS = [
   ...[setSchedule, listSchedules, removeSchedule],
   ...[setBudget, listBudgets, removeBudget],
   ...[listAuditEntries, verifyAuditLog],
-  ...[initStreams, showSwarm, listProblems],
+  ...[initStreams, showSwarm, showOverview, listProblems],
 ] as unknown as readonly Operation[];

@@ -9,7 +9,7 @@ import type { Transport } from "../../transport/index.ts";
 import type { SubmitOptions, TaskClient } from "../../work/index.ts";
 import type { GroupWorkCounter } from "../office/group-work.ts";
 import { auditOperation } from "../office/operation-audit.ts";
-import type { ProblemReport } from "../problems/watch.ts";
+import type { ProblemWatch } from "../problems/watch.ts";
 import { withinTimeout } from "./time-limit.ts";
 
 /** The right that a caller needs: to look, to submit tasks, to steer the swarm, or to change its foundations. */
@@ -49,7 +49,7 @@ export interface OperationContext {
     | ((refused: { user: string; operation: "publish" | "subscribe"; subject: string }) => string)
     | undefined;
   /** The watch over the problems of the swarm, in a process that keeps one. Default: the operation looks once. */
-  readonly problems?: { report(): ProblemReport } | undefined;
+  readonly problems?: Pick<ProblemWatch, "report" | "present"> | undefined;
   /** How the request arrived: its encoding and W3C trace context. A submitted task keeps both. */
   readonly request?: SubmitOptions | undefined;
   /** Stores the audit entries of operations. Default: each entry is a chain of its own ({@link auditOperation}). */

@@ -121,7 +121,7 @@ export class ProblemWatch {
   async look(): Promise<ProblemReport> {
     const { queues, streams } = this.#shared;
     await Promise.all([queues, streams, ...this.facts].map((fact) => fact.refresh()));
-    const { office } = this.#facts();
+    const { office } = this.present();
     if (office !== null && office.leader === null && office.wasHeld) {
       await sleep(VACANT_MS);
       await this.#office.refresh();
@@ -131,7 +131,7 @@ export class ProblemWatch {
 
   /** The problems by the facts that are kept. Waits for nothing. */
   report(): ProblemReport {
-    const facts = this.#facts();
+    const facts = this.present();
     const problems = findProblems(facts).map((problem) => this.#withSince(problem, facts.nowMs));
     const present = new Set(problems.map(keyOf));
     for (const key of this.#begun.keys()) if (!present.has(key)) this.#begun.delete(key);
@@ -147,7 +147,8 @@ export class ProblemWatch {
     return { problems, unknown };
   }
 
-  #facts(): ProblemFacts {
+  /** The facts of now, as far as they are kept. Waits for nothing. */
+  present(): ProblemFacts {
     const { queues, streams } = this.#shared;
     const kept = [queues, streams, ...this.facts];
     const log = streams.value?.streams.find(({ stream }) => stream === "office");

@@ -227,6 +227,14 @@ async function performEach(way: (typeof WAYS)[number]): Promise<void> {
   });
 
   expect((await call("problems-list")).output.unknown).toEqual([]);
+  expect((await call("swarm-overview")).output).toMatchObject({
+    prefix: transport.prefix,
+    capabilities: expect.arrayContaining([
+      expect.objectContaining({ capability: "classify", agents: 3, isPaused: false }),
+    ]),
+    office: { leader: expect.any(String), coordinators: 1 },
+    unknown: [],
+  });
 
   const agent = agentOf("echo");
   expect((await call("agent-list")).output.agents).toHaveLength(4);

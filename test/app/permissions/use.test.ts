@@ -321,6 +321,7 @@ const OPERATED: readonly (readonly [string, object])[] = [
   ["capability-list", {}],
   ["agent-list", {}],
   ["problems-list", {}],
+  ["swarm-overview", {}],
   ["config-show", { stale: true }],
   ["config-set", { name: "n", value: 1 }],
 ];
