@@ -1,0 +1,254 @@
+// A swarm whose faults are made by hand: one nats-server, and processes without a supervisor, so that a dead one stays dead until the rig
+// starts it. Owns their start, their ports and their end, and tells Prometheus which of them to scrape.
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { createMeter, silentLogger, sleep } from "../../../src/base/index.ts";
+import { createOfficeClient, foundOffice, type OfficeClient } from "../../../src/coordinator/index.ts";
+import { connectNats, type Transport } from "../../../src/transport/index.ts";
+import { type NatsServer, startNatsServer } from "../../../test/support/nats-server.ts";
+import { createMurmurProcess, type MurmurProcess } from "../../../test/support/office/process.ts";
+import { freePort, Monitor } from "./monitor.ts";
+
+/** The longest wait for a condition that must come, in ms. */
+const PATIENCE_MS = 60_000;
+const POLL_MS = 200;
+/** The slots of the agent echo: few, so that they are soon in use. */
+const SLOTS = 4;
+
+/** A role of its own for the faults that no delivered agent has: it crashes as an agent, waits for a model, or works in a ballot. */
+const ODD_AGENT = `import assert from "node:assert";
+import { defineAgent } from "murmur-swarm";
+import { z } from "zod";
+export default defineAgent({
+  name: "odd",
+  capabilities: ["odd"],
+  slots: 1,
+  input: z.strictObject({ how: z.string(), ms: z.number().optional() }),
+  async run({ input }, ctx) {
+    if (input.how === "crash") assert.fail("the rig asked for it");
+    if (input.how === "model") await ctx.waitFor("model", new Promise((resolve) => setTimeout(resolve, input.ms)));
+    if (input.how === "step") await ctx.step("once", async () => 1);
+    return input.how;
+  },
+});
+`;
+
+interface Member {
+  readonly process: MurmurProcess;
+  readonly target: string;
+}
+
+/** The swarm of a drill. */
+export class World {
+  readonly monitor: Monitor;
+  readonly nats: NatsServer;
+  readonly #folder = mkdtempSync(join(tmpdir(), "murmur-drill-"));
+  readonly #members = new Map<string, Member>();
+  readonly #coordinators: readonly string[];
+  #transport: Transport | undefined;
+  #http = 0;
+  #foreign: string[] = [];
+
+  private constructor(parts: { monitor: Monitor; nats: NatsServer; coordinators: number }) {
+    this.monitor = parts.monitor;
+    this.nats = parts.nats;
+    this.#coordinators = Array.from({ length: parts.coordinators }, (_, at) => `c${at + 1}`);
+  }
+
+  /** Starts coordinators, one api process and the agent echo; resolves when a task has ended and every process is scraped. */
+  static async start(options: {
+    coordinators: number;
+    factor: number;
+    /** The lines of nats-server's configuration beside the usual ones. */
+    config?: string;
+    edit?: (rules: string) => string;
+  }): Promise<World> {
+    const [monitor, nats] = await Promise.all([
+      Monitor.start(options),
+      startNatsServer(options.config === undefined ? {} : { config: options.config }),
+    ]);
+    const world = new World({ monitor, nats, coordinators: options.coordinators });
+    try {
+      await world.#begin();
+      return world;
+    } catch (error) {
+      await world.stop();
+      throw error;
+    }
+  }
+
+  async #begin(): Promise<void> {
+    mkdirSync(join(this.#folder, "agents/odd"), { recursive: true });
+    writeFileSync(join(this.#folder, "agents/odd/agent.ts"), ODD_AGENT);
+    const transport = await this.transport();
+    await transport.init();
+    await foundOffice(transport);
+    await this.startCoordinators();
+    this.#http = await freePort();
+    await this.start("api", ["api"], { MURMUR_HTTP_PORT: String(this.#http) });
+    await this.start("echo", ["agent", "run", "echo"], { MURMUR_ECHO_SLOTS: String(SLOTS) });
+    await this.until("the first task ends", async () => (await this.submit({}, "wait=5000")).status === 200);
+    await this.untilScraped();
+  }
+
+  /** The connection of the rig. */
+  async transport(): Promise<Transport> {
+    this.#transport ??= await connectNats({
+      servers: this.nats.url,
+      prefix: "murmur",
+      log: silentLogger,
+      meter: createMeter(),
+      name: "drill",
+    });
+    return this.#transport;
+  }
+
+  async office(): Promise<OfficeClient> {
+    return createOfficeClient({ transport: await this.transport() });
+  }
+
+  /** Starts `murmur args` as a process that Prometheus scrapes under the name `id`; starts it again when it was started before. */
+  async start(
+    id: string,
+    args: readonly string[],
+    environment: Readonly<Record<string, string>> = {},
+  ): Promise<MurmurProcess> {
+    let member = this.#members.get(id);
+    if (member === undefined) {
+      const port = await freePort();
+      const process = createMurmurProcess({
+        id,
+        args,
+        logFile: join(this.#folder, `${id}.log`),
+        environment: {
+          MURMUR_SERVER: this.nats.url,
+          MURMUR_METRICS_PORT: String(port),
+          MURMUR_CREATE_CONSUMERS: "true",
+          MURMUR_DATA: join(this.#folder, "data"),
+          ...environment,
+        },
+      });
+      member = { process, target: `127.0.0.1:${port}` };
+      this.#members.set(id, member);
+    }
+    member.process.start();
+    this.#tellTargets();
+    return member.process;
+  }
+
+  /** Starts the agent of the rig. */
+  startOdd(): Promise<MurmurProcess> {
+    return this.start("odd", ["agent", "run", "odd"], { MURMUR_AGENTS_DIR: join(this.#folder, "agents") });
+  }
+
+  async startCoordinators(): Promise<void> {
+    for (const id of this.#coordinators)
+      await this.start(id, ["coordinator"], {
+        MURMUR_COORDINATOR_ID: id,
+        MURMUR_COORDINATORS: this.#coordinators.join(","),
+      });
+    await (await this.office()).tenure({ timeoutMs: PATIENCE_MS });
+  }
+
+  get coordinators(): MurmurProcess[] {
+    return this.#coordinators.map((id) => this.process(id));
+  }
+
+  /** The process of a name. @throws Error for a name that was never started. */
+  process(id: string): MurmurProcess {
+    const member = this.#members.get(id);
+    if (member === undefined) throw new Error(`no process ${id} was started`);
+    return member.process;
+  }
+
+  /** Resolves when every process is scraped. */
+  untilScraped(): Promise<void> {
+    return this.until("every process is scraped", async () => {
+      const up = await this.monitor.query("up == 1");
+      return up.length === this.#members.size + this.#foreign.length;
+    });
+  }
+
+  /** A port that Prometheus scrapes from now on, for a process that the rig plays. */
+  async addForeign(): Promise<number> {
+    const port = await freePort();
+    this.#foreign = [`127.0.0.1:${port}`];
+    this.#tellTargets();
+    return port;
+  }
+
+  removeForeign(): void {
+    this.#foreign = [];
+    this.#tellTargets();
+  }
+
+  /** Ends a process, and scrapes it no longer, as a cluster forgets a pod. */
+  async forget(id: string): Promise<void> {
+    const { process } = this.#members.get(id) ?? {};
+    this.#members.delete(id);
+    this.#tellTargets();
+    await process?.kill();
+  }
+
+  #tellTargets(): void {
+    this.monitor.setTargets([...[...this.#members.values()].map(({ target }) => target), ...this.#foreign]);
+  }
+
+  /** Submits a task of echo, or of another capability. `query`: of the URL. */
+  async submit(
+    task: { capability?: string; input?: unknown; [field: string]: unknown },
+    query = "",
+  ): Promise<{ status: number; body: { id?: string } }> {
+    const answer = await fetch(`http://127.0.0.1:${this.#http}/v1/tasks?${query}`, {
+      method: "POST",
+      headers: { "Content-Type": "application/json" },
+      body: JSON.stringify({ capability: "echo", input: {}, ...task }),
+    }).catch(() => undefined);
+    return {
+      status: answer?.status ?? 0,
+      body: ((await answer?.json().catch(() => ({}))) ?? {}) as { id?: string },
+    };
+  }
+
+  /** Cancels a task. */
+  async cancel(id: string): Promise<void> {
+    await fetch(`http://127.0.0.1:${this.#http}/v1/tasks/${id}`, { method: "DELETE" });
+  }
+
+  /** A request to the HTTP API. */
+  async post(path: string): Promise<number> {
+    return (await fetch(`http://127.0.0.1:${this.#http}${path}`, { method: "POST" })).status;
+  }
+
+  /** Waits until `is` holds. @throws Error that names `what`. */
+  async until(what: string, is: () => Promise<boolean>, withinMs = PATIENCE_MS): Promise<void> {
+    const endMs = performance.now() + withinMs;
+    while (performance.now() < endMs) {
+      if (await is()) return;
+      await sleep(POLL_MS);
+    }
+    throw new Error(`not within ${withinMs} ms: ${what}`);
+  }
+
+  /** Waits until no alert fires but the watchdog. */
+  async untilQuiet(withinMs: number): Promise<void> {
+    let last: string[] = [];
+    const isQuiet = async () => {
+      last = await this.monitor.firing();
+      return last.length === 0;
+    };
+    await this.until("no alert fires", isQuiet, withinMs).catch(() => {
+      throw new Error(`not within ${withinMs} ms: no alert fires; firing: ${last.join(", ")}`);
+    });
+  }
+
+  /** Ends everything. */
+  async stop(): Promise<void> {
+    await this.monitor.stop();
+    await Promise.all([...this.#members.values()].map(({ process }) => process.kill()));
+    await this.#transport?.close();
+    await this.nats.stop();
+    rmSync(this.#folder, { recursive: true, force: true, maxRetries: 5 });
+  }
+}
