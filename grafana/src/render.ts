@@ -240,7 +240,6 @@ const VARIABLES = [
     skipUrlSync: false,
     multi: false,
     includeAll: false,
-    current: {},
     options: [],
   },
   variable("swarm", "Swarm", "label_values(murmur_build_info, swarm)", {}),
