@@ -141,6 +141,7 @@ export {
   blobSchema,
   DEFAULT_RETRY,
   DEFAULT_TIMEOUT_MS,
+  labelsSchema,
   MAX_DELAY_MS,
   MAX_HAND_OFFS,
   MAX_LABELS,

@@ -174,6 +174,8 @@ export interface Log {
   last(filter: string, options?: { fresh?: boolean }): Promise<Stored | null>;
   /** The message with this sequence, or null. */
   get(seq: number): Promise<Stored | null>;
+  /** The first message that matches `filter` and has at least this sequence, from the stream's leader; null when there is none. */
+  next(filter: string, fromSeq: number): Promise<Stored | null>;
   /**
    * Reads stored messages in order, in pages, from `fromSeq` (default 1). Ends at the last message that was stored
    * when the read began, or after `limit` messages. Creates no consumer, so it also works on work queues.
@@ -234,7 +236,7 @@ export interface Pull {
   cancel(): void;
 }
 
-/** A durable, single-filter pull consumer of a work queue. */
+/** A durable, single-filter pull consumer. An ack removes the message from a work queue; another stream keeps it. */
 export interface QueueConsumer {
   readonly name: string;
   readonly filter: string;
@@ -259,6 +261,8 @@ export interface ConsumerSpec {
    * consumer stays until it is deleted.
    */
   inactiveMs?: number | undefined;
+  /** The time until the server redelivers an unanswered message, in ms; default {@link ACK_WAIT_MS} of the protocol. */
+  ackWaitMs?: number | undefined;
   /** A consumer that does not exist yet begins paused until then, in ms since 1970. An existing one is not changed. */
   pausedUntilMs?: number | undefined;
 }
@@ -453,10 +457,12 @@ export interface Transport {
   /** The classes that have a stream of placed tasks, sorted. @throws SwarmError `unavailable`. */
   placedClasses(): Promise<string[]>;
   queue(stream: StreamKey): Queue;
-  bucket(bucket: Exclude<BucketKey, "blobs" | "snapshots">): Bucket;
+  bucket(bucket: Exclude<BucketKey, "blobs" | "snapshots" | "entries">): Bucket;
   readonly blobs: Blobs;
   /** The snapshots of the control state. */
   readonly snapshots: Objects;
+  /** The large entries of the logs of workflows. */
+  readonly entries: Objects;
   /** How long this process keeps the journal of an ended task, in ms; undefined: the default of the journal. */
   readonly journalAgeMs: number | undefined;
   /** The largest message that the server accepts, in bytes. */

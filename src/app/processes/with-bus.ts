@@ -9,6 +9,7 @@ export function withBus(transport: Transport, bus: Transport["bus"]): Transport 
     clock: transport.clock,
     blobs: transport.blobs,
     snapshots: transport.snapshots,
+    entries: transport.entries,
     log: (stream) => transport.log(stream),
     placedClasses: () => transport.placedClasses(),
     queue: (stream) => transport.queue(stream),

@@ -11,6 +11,14 @@ export const HEADERS = {
   term: "Murmur-Term",
   /** On a task of a workflow's step: the effect key, see effect-key.ts. Every move of the task keeps it. */
   effectKey: "Murmur-Effect-Key",
+  /** On a message of a workflow's log: the chain of its last entry. */
+  chain: "Murmur-Chain",
+  /** On a message of a workflow's log: the summary of the run as JSON, for lists. */
+  run: "Murmur-Run",
+  /** On the result of a child workflow: its parent and its number there, `<workflowId>/<n>`. */
+  parent: "Murmur-Parent",
+  /** On the result of a cancelled step of a workflow: `1` when no host has ever got its task. */
+  neverStarted: "Murmur-Never-Started",
   /** On a placed message: the chosen agent and the reasons, see placement.ts. */
   placement: "Murmur-Placement",
   /** On a task that an agent gave back: the sequence of its placed message, which may still be stored for a moment. */

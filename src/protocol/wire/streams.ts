@@ -38,7 +38,17 @@ const AUDIT_AGE_MS = 90 * DAY_MS;
 const AUDIT_BYTES = 1024 ** 3;
 
 /** The short name of a stream in the code. */
-export type StreamKey = "tasks" | "later" | "results" | "journal" | "dead" | "office" | "audit" | PlacedKey;
+export type StreamKey =
+  | "tasks"
+  | "later"
+  | "results"
+  | "journal"
+  | "dead"
+  | "office"
+  | "audit"
+  | "workflows"
+  | "flow"
+  | PlacedKey;
 /** The short name of the stream of the tasks that were placed on the hosts of one class. */
 export type PlacedKey = `placed-${string}`;
 
@@ -241,11 +251,35 @@ export function streamSpecs(
       denyDelete: true,
       denyPurge: true,
     },
+    {
+      // No age: a run may sleep for months. The last message of an ended run has a TTL, and replaces the ones before it.
+      key: "workflows",
+      about: "the logs of workflows: one hash-chained entry for each decision",
+      name: name("WORKFLOWS"),
+      subjects: [`${prefix}.workflow.*.*`],
+      retention: "limits",
+      discard: "new",
+      hasFixedAge: true,
+      allowTtl: true,
+      allowRollup: true,
+      denyDelete: true,
+    },
+    {
+      // No limit of any kind, as for `later`: a limit on a stream with schedules drops schedules silently.
+      key: "flow",
+      about: "commands to workflows, and schedules of their wake-ups",
+      name: name("FLOW"),
+      subjects: [`${prefix}.flow.*.*.*`, `${prefix}.wake.*.*.*`],
+      retention: "workqueue",
+      discard: "old",
+      allowSchedules: true,
+      allowTtl: true,
+    },
   ];
 }
 
 /** The short name of a bucket in the code. */
-export type BucketKey = "limits" | "cancelled" | "blobs" | "snapshots";
+export type BucketKey = "limits" | "cancelled" | "blobs" | "snapshots" | "entries";
 
 /** One key-value bucket or object store. `ttlMs` 0 keeps entries for ever. */
 export interface BucketSpec {
@@ -300,6 +334,15 @@ export function bucketSpecs(prefix: string, limits: StreamLimits = {}): BucketSp
       key: "snapshots",
       about: "snapshots of the coordinators' state",
       name: streamName(prefix, "SNAPSHOTS"),
+      kind: "object",
+      allowsDirect: false,
+      ttlMs: 0,
+    },
+    {
+      // No age: they live as long as the log that names them.
+      key: "entries",
+      about: "entries over 256 KiB of the logs of workflows",
+      name: streamName(prefix, "ENTRIES"),
       kind: "object",
       allowsDirect: false,
       ttlMs: 0,

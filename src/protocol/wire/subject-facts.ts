@@ -19,6 +19,8 @@ export type SubjectName = Exclude<
   | "readHeartbeat"
   | "readAudit"
   | "readTaskIdentity"
+  | "readFlow"
+  | "readWorkflow"
   | "readOperate"
   | "readOperateReceipt"
 >;
@@ -147,7 +149,7 @@ export const SUBJECT_FACTS: Readonly<Record<SubjectName, SubjectFacts>> = {
   event: {
     form: "event.<kind>.<id>.<event>",
     kind: "broadcast",
-    about: "Progress for watchers. The kind is `task`, `ballot`, `agent` or `office`.",
+    about: "Progress for watchers. The kind is `task`, `workflow`, `ballot`, `agent` or `office`.",
   },
   office: {
     form: "office.<command>",
@@ -178,5 +180,31 @@ export const SUBJECT_FACTS: Readonly<Record<SubjectName, SubjectFacts>> = {
     form: "audit.<role>.<processId>",
     kind: "durable",
     about: "One entry of the audit log. Each process publishes only on its own subject.",
+  },
+  workflow: {
+    form: "workflow.<lane>.<workflowId>",
+    kind: "durable",
+    about: "One entry of the log of a workflow, or all of them in one message. Only engines publish here.",
+  },
+  flow: {
+    form: "flow.<lane>.<workflowId>.<command>",
+    kind: "durable",
+    about:
+      "A command to a workflow, such as `start`, `signal` or `cancel`. The operations publish it after their checks.",
+  },
+  wake: {
+    form: "wake.<lane>.<workflowId>.<n>",
+    kind: "durable",
+    about: "The schedule of a wake-up, with `Nats-Schedule` and the target `flow.<lane>.<workflowId>.wake`.",
+  },
+  engine: {
+    form: "engine.<engineId>",
+    kind: "broadcast",
+    about: "An engine tells every 0.5 s that it lives, and at its end that it stops.",
+  },
+  engines: {
+    form: "engines.<request>",
+    kind: "queue request",
+    about: "Asks any engine to check a command before it is stored.",
   },
 };

@@ -252,6 +252,14 @@ export function createSubjects(prefix: string) {
     stale: (read: string) => `${prefix}.stale.${token(read, "read")}`,
     audit: (role: string, processId: string) =>
       `${prefix}.audit.${token(role, "role")}.${token(processId, "processId")}`,
+    workflow: (workflowId: string) => `${prefix}.workflow.${laneOf(workflowId)}.${idToken(workflowId)}`,
+    flow: (workflowId: string, command: string) =>
+      `${prefix}.flow.${laneOf(workflowId)}.${idToken(workflowId)}.${token(command, "command")}`,
+    /** The place of a wake-up's schedule; it fires on `flow.<lane>.<workflowId>.wake`. */
+    wake: (workflowId: string, n: string) =>
+      `${prefix}.wake.${laneOf(workflowId)}.${idToken(workflowId)}.${token(n, "n")}`,
+    engine: (engineId: string) => `${prefix}.engine.${checkName(engineId, "engineId")}`,
+    engines: (request: string) => `${prefix}.engines.${token(request, "request")}`,
 
     /** Filters: subjects with wildcards, for subscribers, consumers, look-ups and purges. */
     filters: {
@@ -310,6 +318,15 @@ export function createSubjects(prefix: string) {
       allEvents: `${prefix}.event.>`,
       taskEvents: (taskId: string) => `${prefix}.event.task.${idToken(taskId)}.*`,
       ballotEvents: (taskId: string) => `${prefix}.event.ballot.${idToken(taskId)}.*`,
+      workflowEvents: (workflowId: string) => `${prefix}.event.workflow.${idToken(workflowId)}.*`,
+      /** The logs of all workflows, or of one lane. */
+      workflows: (lane = "*") => `${prefix}.workflow.${lane === "*" ? lane : token(lane, "lane")}.*`,
+      /** The commands to the workflows of one lane. */
+      commandsInLane: (lane: string) => `${prefix}.flow.${token(lane, "lane")}.*.*`,
+      commandsOf: (workflowId: string) => `${prefix}.flow.${laneOf(workflowId)}.${idToken(workflowId)}.*`,
+      wakesOf: (workflowId: string) => `${prefix}.wake.${laneOf(workflowId)}.${idToken(workflowId)}.*`,
+      allEngines: `${prefix}.engine.*`,
+      allEngineRequests: `${prefix}.engines.*`,
     },
 
     /**
@@ -367,6 +384,22 @@ export function createSubjects(prefix: string) {
       if (head !== prefix || kind !== "audit" || rest.length > 0) return null;
       if (role === undefined || processId === undefined || !isToken(role) || !isToken(processId)) return null;
       return `${role}.${processId}`;
+    },
+
+    /** Reads the workflow and the command from a `flow.` subject. Returns null for any other subject. */
+    readFlow(subject: string): { workflowId: string; command: string } | null {
+      const [head, kind, lane, workflowId, command, ...rest] = subject.split(".");
+      if (head !== prefix || kind !== "flow" || rest.length > 0) return null;
+      if (workflowId === undefined || command === undefined) return null;
+      if (!isName(workflowId) || !isToken(command) || lane !== laneOf(workflowId)) return null;
+      return { workflowId, command };
+    },
+
+    /** Reads the id from a `workflow.` subject. Returns null for any other subject. */
+    readWorkflow(subject: string): string | null {
+      const [head, kind, lane, workflowId, ...rest] = subject.split(".");
+      if (head !== prefix || kind !== "workflow" || rest.length > 0 || workflowId === undefined) return null;
+      return isName(workflowId) && lane === laneOf(workflowId) ? workflowId : null;
     },
 
     /** Reads the capability and the task id from a `result.`, `done.`, `journal.` or `dead.` subject. Null for any other. */

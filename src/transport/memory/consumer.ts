@@ -65,14 +65,24 @@ export class MemoryConsumer {
   #isDeleted = false;
   /** The time of the latest pull. */
   #pulledAtMs: number;
+  readonly #ackWaitMs: number;
+  readonly #onAck: "remove" | "keep";
   /** Cancels the timer that deletes an idle consumer. */
   #cancelIdleTimer: () => void = () => undefined;
   #pausedUntilMs: number | null = null;
   /** Cancels the timer that ends a pause. */
   #cancelResumeTimer: () => void = () => undefined;
 
-  constructor(spec: ConsumerSpec, stream: ConsumedStream, timers: Timers) {
+  /** `onAck`: whether an ack removes the message from the stream, as in a work queue. */
+  constructor(
+    spec: ConsumerSpec,
+    stream: ConsumedStream,
+    timers: Timers,
+    onAck: "remove" | "keep" = "remove",
+  ) {
     this.name = spec.name;
+    this.#ackWaitMs = spec.ackWaitMs ?? ACK_WAIT_MS;
+    this.#onAck = onAck;
     this.filter = spec.filter;
     this.#matches = compileFilter(spec.filter);
     this.#stream = stream;
@@ -225,9 +235,12 @@ export class MemoryConsumer {
 
   #deliver(unacked: Unacked): Delivery {
     const { seq, message, storedAtMs } = unacked.stored;
-    this.#redeliverAfter(unacked, ACK_WAIT_MS);
+    this.#redeliverAfter(unacked, this.#ackWaitMs);
     const remove = () => {
-      if (!this.#isDeleted) this.#stream.remove(seq); // I3
+      if (this.#isDeleted) return;
+      if (this.#onAck === "remove")
+        this.#stream.remove(seq); // I3
+      else this.forget(seq);
     };
     return {
       seq,
@@ -244,7 +257,7 @@ export class MemoryConsumer {
         else this.#redeliver(unacked);
       },
       working: () => {
-        if (!this.#isDeleted && this.#unacked.has(seq)) this.#redeliverAfter(unacked, ACK_WAIT_MS);
+        if (!this.#isDeleted && this.#unacked.has(seq)) this.#redeliverAfter(unacked, this.#ackWaitMs);
       },
     };
   }

@@ -202,7 +202,12 @@ export class MemoryStream {
         { field: "filter" },
       );
     }
-    const consumer = new MemoryConsumer(spec, this, this.#timers);
+    const consumer = new MemoryConsumer(
+      spec,
+      this,
+      this.#timers,
+      this.spec.retention === "workqueue" ? "remove" : "keep",
+    );
     this.consumers.set(spec.name, consumer);
     const matches = compileFilter(spec.filter);
     for (const stored of this.#stored.values()) if (matches(stored.message.subject)) consumer.offer(stored);

@@ -70,6 +70,10 @@ export function connectMemory(options: MemoryTransportOptions): Transport {
       open: () => openStore(connection, server.blobs, bucketSpec("snapshots").name),
       now: () => server.clock.now(),
     }),
+    entries: createMemoryObjects({
+      open: () => openStore(connection, server.blobs, bucketSpec("entries").name),
+      now: () => server.clock.now(),
+    }),
     maxPayloadBytes: server.maxPayloadBytes,
     journalAgeMs: options.limits?.journalAgeMs,
     get state() {
@@ -168,6 +172,10 @@ function createMemoryLog(connection: MemoryConnection, name: string): Log {
     },
     last: async (filter) => stream().last(filter),
     get: async (seq) => stream().get(seq),
+    async next(filter, fromSeq) {
+      for (const stored of stream().read({ filter, fromSeq, limit: 1 })) return stored;
+      return null;
+    },
     async *read(options = {}): AsyncIterable<Stored> {
       yield* stream().read(options);
     },

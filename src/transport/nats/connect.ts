@@ -191,6 +191,7 @@ export async function connectNats(options: ConnectNatsOptions): Promise<Transpor
     bucket: (key) => createNatsBucket(link, bucketSpec(key).name),
     blobs: createNatsBlobs(link, blobs.name, blobs.ttlMs),
     snapshots: createNatsObjects(link, bucketSpec("snapshots").name),
+    entries: createNatsObjects(link, bucketSpec("entries").name),
     journalAgeMs: limits?.journalAgeMs,
     get maxPayloadBytes() {
       return link.maxPayloadBytes;

@@ -25,14 +25,8 @@ const TIME_TIMEOUT_MS = 1_000;
 const EMPTY = new Uint8Array();
 const encodeJson = (value: unknown) => utf8Bytes(JSON.stringify(value));
 
-/** A log that can also read the next message of a subject, from the stream's leader. */
-interface NatsLog extends Log {
-  /** The first message of `subject` with at least this sequence, or null. */
-  next(subject: string, fromSeq: number): Promise<Stored | null>;
-}
-
 /** The log of the stream named `stream`. */
-export function createNatsLog(link: Link, stream: string): NatsLog {
+export function createNatsLog(link: Link, stream: string): Log {
   return {
     append: (subject, data, options) => append(link, subject, data, options ?? {}),
     last: (filter, options) =>
@@ -40,7 +34,7 @@ export function createNatsLog(link: Link, stream: string): NatsLog {
         ? getFromLeader(link, stream, { last_by_subj: filter })
         : getLastDirect(link, stream, filter),
     get: (seq) => getDirect(link, stream, { query: { seq } }),
-    next: (subject, seq) => getFromLeader(link, stream, { seq, next_by_subj: subject }),
+    next: (filter, seq) => getFromLeader(link, stream, { seq, next_by_subj: filter }),
     read: (options) => read(link, stream, options ?? {}),
     tail: (options) => tail(link, { stream, ...options }),
     subjects: (filter, options) => subjects(link, stream, filter, options?.max ?? DEFAULT_MAX_SUBJECTS),

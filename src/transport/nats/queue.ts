@@ -37,7 +37,7 @@ export function createNatsQueue(link: Link, stream: string): Queue {
             durable_name: spec.name,
             filter_subject: spec.filter,
             ack_policy: "explicit",
-            ack_wait: ACK_WAIT_MS * NANOS_PER_MS,
+            ack_wait: (spec.ackWaitMs ?? ACK_WAIT_MS) * NANOS_PER_MS,
             max_deliver: -1,
             max_ack_pending: MAX_ACK_PENDING,
             max_waiting: MAX_OPEN_PULLS,

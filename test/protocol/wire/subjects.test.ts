@@ -41,6 +41,11 @@ const built: Record<SubjectName, string> = {
   election: subjects.election("a", "b"),
   officeLog: subjects.officeLog,
   audit: subjects.audit("api", "api-1"),
+  workflow: subjects.workflow("order-81"),
+  flow: subjects.flow("order-81", "start"),
+  wake: subjects.wake("order-81", "1"),
+  engine: subjects.engine("engine-1"),
+  engines: subjects.engines("check"),
 };
 
 test.each(Object.entries(SUBJECT_FACTS))(
