@@ -16,7 +16,7 @@ const loadLibrary = (): typeof import("prom-client") => createRequire(import.met
 /** The value of a label for everything beyond its bound (M1). */
 export const OTHER = "other";
 /** The most values of one label, by label: capabilities and groups come from the users of a swarm, and a swarm has at most some hundred. */
-const MAX_LABEL_VALUES: Readonly<Record<string, number>> = { capability: 256, group: 256 };
+const MAX_LABEL_VALUES: Readonly<Record<string, number>> = { capability: 256, group: 256, workflow: 256 };
 /** The most values of every other label: roles of one process, classes, routes, codes. The code itself makes fewer than 40. */
 const MAX_OTHER_VALUES = 64;
 /** The most characters of a value: a token of a subject has at most as many. */

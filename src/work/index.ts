@@ -45,7 +45,7 @@ export type {
 } from "./ports.ts";
 export { blobsOf, renewBlobs } from "./stores/blob-refs.ts";
 export { createBlobRenewer, type RenewalReport } from "./stores/blob-renewer.ts";
-export { unpackResult, unpackStored } from "./stores/bodies.ts";
+export { bodyHeaders, isLarge, packLarge, unpackResult, unpackStored } from "./stores/bodies.ts";
 export {
   capabilityOfConsumer,
   commandForConsumers,

@@ -12,6 +12,7 @@ export const ROOMS: Readonly<Record<string, readonly string[]>> = {
   agent: ["base", "protocol", "transport", "work"],
   client: ["base", "protocol", "transport", "work"],
   workflow: ["base", "protocol"],
+  engine: ["base", "protocol", "transport", "work", "workflow"],
   coordinator: ["base", "protocol", "consensus", "transport", "work"],
   bridges: ["base", "protocol", "transport"],
   // The door for authors of agents and workflows, src/index.ts.
@@ -28,6 +29,7 @@ export const ROOMS: Readonly<Record<string, readonly string[]>> = {
     "coordinator",
     "bridges",
     "workflow",
+    "engine",
     "(door)",
   ],
 };

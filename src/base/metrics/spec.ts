@@ -1,7 +1,7 @@
 // One metric as data, and the values that several metrics share.
 
 /** The kinds of processes that serve `/metrics`. */
-export const EXPORTERS = ["agent", "api", "coordinator"] as const;
+export const EXPORTERS = ["agent", "api", "coordinator", "engine"] as const;
 /** One of {@link EXPORTERS}. */
 export type Exporter = (typeof EXPORTERS)[number];
 
@@ -48,6 +48,9 @@ export const AGENT = ["agent"] as const;
 export const API = ["api"] as const;
 /** Coordinators alone. */
 export const COORDINATOR = ["coordinator"] as const;
+
+/** Engines alone. */
+export const ENGINE = ["engine"] as const;
 
 /** The help text of a metric, as Prometheus shows it: with the rule for several processes where a sum would be wrong. */
 export function helpOf({ type, help, replicas }: MetricSpec): string {

@@ -5,11 +5,13 @@ import { AGENT_METRICS } from "./agents.ts";
 import { OFFICE_METRICS } from "./office.ts";
 import { PROCESS_METRICS } from "./processes.ts";
 import { TASK_METRICS } from "./tasks.ts";
+import { WORKFLOW_METRICS } from "./workflows.ts";
 
 /** All metrics, by the names of their handles. */
 export const METRICS = {
   ...TASK_METRICS,
   ...AGENT_METRICS,
   ...OFFICE_METRICS,
+  ...WORKFLOW_METRICS,
   ...PROCESS_METRICS,
 } as const;

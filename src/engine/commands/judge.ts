@@ -1,0 +1,99 @@
+// Judges a command before it is stored: a start by its definition, every other command by the log, on a decider that is thrown away. So the
+// caller learns of a refusal, and nothing is stored. Engines do it for callers, because they have the definitions.
+import { SwarmError } from "../../protocol/index.ts";
+import {
+  type Author,
+  type Command,
+  checkInput,
+  Decider,
+  emptyFold,
+  foldLog,
+  type WorkflowDefinition,
+} from "../../workflow/index.ts";
+import type { LogStore } from "../stores/log-store.ts";
+import { commandSchema } from "./wire.ts";
+
+/** The definitions that a process has loaded. */
+export interface Definitions {
+  /** The definition of a name and version; without a version, the newest one. */
+  find(name: string, version?: number): WorkflowDefinition | undefined;
+  /** The names with their versions, sorted. */
+  list(): readonly { readonly name: string; readonly versions: readonly number[] }[];
+}
+
+/** A start whose version may be left out. */
+export type AskedCommand =
+  | Exclude<Command, { type: "start" | "wake" }>
+  | (Omit<Extract<Command, { type: "start" }>, "version"> & { readonly version?: number | undefined });
+
+/**
+ * Judges a command, and returns it complete: with the version of a start. `definitions` is null in a process that has none: then the
+ * values of signals are not checked, and a start is refused.
+ * @throws SwarmError with the reason of a refusal; `not_found`, `conflict`, `invalid_input`, `not_permitted`.
+ */
+export async function judgeCommand(
+  parts: { logs: Pick<LogStore, "read">; definitions: Definitions | null; nowMs: number },
+  { id, command, by }: { id: string; command: AskedCommand; by?: Author | undefined },
+): Promise<Command> {
+  const { logs, definitions, nowMs } = parts;
+  if (command.type === "start") return judgeStart(command, definitions);
+  const parsed = commandSchema.safeParse(command);
+  if (!parsed.success)
+    throw new SwarmError("invalid_input", `command: ${parsed.error.issues[0]?.message ?? "does not fit"}`, {
+      field: parsed.error.issues[0]?.path.join(".") || "command",
+    });
+  const { texts } = await logs.read(id);
+  const read = foldLog(id, texts);
+  if (!read.ok)
+    throw new SwarmError(
+      "internal",
+      `the log of workflow ${id} is broken at entry ${read.entry}: ${read.fault}`,
+    );
+  const fold = texts.length === 0 ? emptyFold(id) : read.fold;
+  const { begun } = fold;
+  const definition = begun === null ? null : (definitions?.find(begun.name, begun.version) ?? null);
+  const whole = parsed.data as Command;
+  const decider = new Decider(fold, definition);
+  const trigger = { type: "command" as const, seq: Number.MAX_SAFE_INTEGER, command: whole };
+  const { refusals } = decider.decide({
+    triggers: [by === undefined ? trigger : { ...trigger, by }],
+    nowMs,
+  });
+  const refusal = refusals.find((each) => each.trigger.type === "command");
+  if (refusal !== undefined) throw new SwarmError(refusal.code, refusal.message);
+  return whole;
+}
+
+function judgeStart(
+  command: Extract<AskedCommand, { type: "start" }>,
+  definitions: Definitions | null,
+): Command {
+  const { name, version } = command;
+  const definition = definitions?.find(name, version);
+  if (definition === undefined) {
+    const known = definitions?.list().map((each) => `${each.name} v${each.versions.join(", v")}`) ?? [];
+    const wanted = version === undefined ? name : `${name} v${version}`;
+    throw new SwarmError(
+      "not_found",
+      `no engine has loaded the workflow ${wanted}; loaded: ${known.join("; ") || "none"}`,
+      { field: "workflow" },
+    );
+  }
+  checkInput(definition, command.input);
+  for (const { name: signal, value } of command.signals ?? []) {
+    const schema = definition.signals.get(signal);
+    const known = [...definition.signals.keys()].join(", ") || "none";
+    if (schema === undefined)
+      throw new SwarmError(
+        "invalid_input",
+        `workflow ${name} declares no signal ${signal}; declared: ${known}`,
+        {
+          field: "signals",
+        },
+      );
+    const issue = schema.safeParse(value).error?.issues[0];
+    if (issue !== undefined)
+      throw new SwarmError("invalid_input", `signal ${signal}: ${issue.message}`, { field: "signals" });
+  }
+  return { ...command, version: definition.version };
+}

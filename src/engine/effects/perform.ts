@@ -1,0 +1,226 @@
+// Performs the effects of a decision, after its entry is stored and before its triggers are acked.
+// E1  Every effect is safe to repeat, so a failed effect is repeated with a backoff until it is done or the engine gives the run up.
+// E2  A task that the swarm can never take (a field that does not fit, a body over the limit) fails its step, once.
+import { backoffDelayMs, type Chance, type Clock, type Logger, sleep, toIsoTime } from "../../base/index.ts";
+import {
+  encode,
+  HEADERS,
+  isEffectKey,
+  NO_SCOPE,
+  parseTask,
+  type Result,
+  type Subjects,
+  SwarmError,
+  sha256,
+  toSwarmError,
+} from "../../protocol/index.ts";
+import type { Transport } from "../../transport/index.ts";
+import { bodyHeaders, isLarge, packLarge, type TaskClient } from "../../work/index.ts";
+import type { Effect, Fold } from "../../workflow/index.ts";
+import type { CommandStore } from "../commands/command-store.ts";
+import type { LogStore } from "../stores/log-store.ts";
+import { cancelStep } from "./cancel.ts";
+import { storeResult } from "./results.ts";
+
+/** The capability on the subject of a run's result. No agent can offer it. */
+export const WORKFLOW_CAPABILITY = "workflow";
+/** The most effects of one decision in flight at once: a map orders its first items together. */
+const EFFECTS_IN_FLIGHT = 32;
+/** The waits between the tries of an effect (E1). */
+const EFFECT_BACKOFF = { backoffMs: 100, factor: 2, maxBackoffMs: 5_000, jitter: 0.3 };
+/** The tries of an effect after which a log line tells that it fails. */
+const TOLD_TRY = 3;
+/** The errors of a task that no repetition mends (E2). */
+const FINAL_CODES: readonly string[] = ["invalid_input", "payload_too_large"];
+
+/** Finds the version of a child. */
+export interface VersionFinder {
+  /** The newest loaded version of a workflow; undefined when none is loaded. */
+  newestVersion(name: string): number | undefined;
+}
+
+interface PerformerParts {
+  readonly transport: Transport;
+  readonly subjects: Subjects;
+  readonly clock: Clock;
+  readonly chance: Chance;
+  readonly log: Logger;
+  readonly tasks: TaskClient;
+  readonly commands: CommandStore;
+  readonly logs: LogStore;
+  readonly definitions: VersionFinder;
+}
+
+/** The run whose effects are performed. */
+export type EffectScene = Pick<Fold, "id" | "begun" | "begunAtMs" | "atMs">;
+
+/** Performs effects. */
+export class Performer {
+  readonly #parts: PerformerParts;
+
+  constructor(parts: PerformerParts) {
+    this.#parts = parts;
+  }
+
+  /** Performs all effects. @throws the signal's reason when the engine gives the run up. */
+  async perform(run: EffectScene, effects: readonly Effect[], signal: AbortSignal): Promise<void> {
+    if (effects.length === 1) return this.#repeat(run, effects[0]!, signal);
+    const left = [...effects].reverse();
+    const next = async () => {
+      for (let effect = left.pop(); effect !== undefined; effect = left.pop())
+        await this.#repeat(run, effect, signal);
+    };
+    // A reopening comes before the end that may follow it.
+    if (effects[0]?.type === "reopen") await this.#repeat(run, left.pop()!, signal);
+    await Promise.all(Array.from({ length: Math.min(EFFECTS_IN_FLIGHT, left.length) }, next));
+  }
+
+  async #repeat(run: EffectScene, effect: Effect, signal: AbortSignal): Promise<void> {
+    for (let tries = 1; ; tries++) {
+      try {
+        await this.#do(run, effect, tries > 1);
+        return;
+      } catch (error) {
+        signal.throwIfAborted();
+        const delayMs = backoffDelayMs(EFFECT_BACKOFF, tries, this.#parts.chance);
+        if (tries === TOLD_TRY)
+          this.#parts.log.warn(
+            { err: toSwarmError(error), workflow: run.id, effect: effect.type },
+            "effect of a workflow fails; repeating it until it is done",
+          );
+        await sleep(delayMs, { clock: this.#parts.clock, signal });
+      }
+    }
+  }
+
+  #do(run: EffectScene, effect: Effect, isRepeat: boolean): Promise<void> {
+    switch (effect.type) {
+      case "task":
+        return this.#publish(run, effect, isRepeat || effect.isRepeat);
+      case "cancel":
+        return cancelStep(this.#parts, { ...effect, scope: run.id });
+      case "child":
+        return this.#startChild(effect);
+      case "cancel-child":
+        return this.#cancelChild(effect.id);
+      case "wake":
+        return this.#parts.commands.wake(run.id, effect.n, effect.atMs);
+      case "end":
+        return this.#end(run, effect);
+      case "reopen":
+        return this.#reopen(run);
+      default:
+        return effect satisfies never;
+    }
+  }
+
+  async #publish(
+    run: EffectScene,
+    effect: Extract<Effect, { type: "task" }>,
+    isRepeat: boolean,
+  ): Promise<void> {
+    const { transport, subjects } = this.#parts;
+    const { id: taskId } = effect.task;
+    try {
+      const task = { ...parseTask(effect.task), id: taskId };
+      const { capability, priority, scope } = task;
+      const bytes = encode(task);
+      const data = isLarge(bytes) ? await packLarge(bytes, "json", transport.blobs) : bytes;
+      await transport.log("tasks").append(subjects.task({ capability, priority, scope, taskId }), data, {
+        headers: {
+          ...bodyHeaders("json"),
+          [HEADERS.effectKey]: fitKey(run.id, effect.key),
+          // The host looks for a result before it runs the task.
+          ...(isRepeat ? { [HEADERS.attempt]: "1" } : {}),
+        },
+      });
+    } catch (thrown) {
+      const error = toSwarmError(thrown);
+      if (error.code === "conflict") return; // It waits or runs already.
+      if (!FINAL_CODES.includes(error.code)) throw error;
+      await this.#fail(run, effect, error);
+    }
+  }
+
+  /** Ends a task that the swarm can never take (E2). */
+  async #fail(
+    run: EffectScene,
+    { task, path }: Extract<Effect, { type: "task" }>,
+    error: SwarmError,
+  ): Promise<void> {
+    const at = toIsoTime(this.#parts.clock.now());
+    const { code, field } = error;
+    const result: Result = {
+      taskId: task.id,
+      status: "failed",
+      error: {
+        code,
+        message: `${path}: ${error.message}`,
+        retryable: false,
+        ...(field === undefined ? {} : { field }),
+      },
+      attempt: 0,
+      agent: "-",
+      startedAt: at,
+      finishedAt: at,
+      queuedMs: 0,
+      ranMs: 0,
+    };
+    const { transport, subjects } = this.#parts;
+    const subject = subjects.result(task.capability, run.id, task.id);
+    await storeResult(transport, { subject, result });
+  }
+
+  async #startChild(effect: Extract<Effect, { type: "child" }>): Promise<void> {
+    const { commands, logs, definitions } = this.#parts;
+    const { id, workflow: name, input, parent, depth } = effect;
+    if ((await logs.tip(id)) > 0) return; // It was started before.
+    const version = effect.version ?? definitions.newestVersion(name) ?? 1;
+    try {
+      await commands.append(
+        id,
+        { command: { type: "start", name, version, input, parent, depth } },
+        { isFirst: true },
+      );
+    } catch (error) {
+      if (!(error instanceof SwarmError) || error.code !== "conflict") throw error;
+    }
+  }
+
+  /** Cancels a child that has not ended: an ended one would refuse the command for nothing. */
+  async #cancelChild(id: string): Promise<void> {
+    await this.#parts.commands.append(id, { command: { type: "cancel" } });
+  }
+
+  async #end(run: EffectScene, { state, output, error }: Extract<Effect, { type: "end" }>): Promise<void> {
+    const { transport } = this.#parts;
+    const { parent } = run.begun ?? {};
+    const result: Result = {
+      taskId: run.id,
+      status: state === "completed" || state === "cancelled" ? state : "failed",
+      ...(output === undefined ? {} : { output }),
+      ...(error === undefined ? {} : { error }),
+      attempt: 1,
+      agent: WORKFLOW_CAPABILITY,
+      startedAt: toIsoTime(run.begunAtMs),
+      finishedAt: toIsoTime(run.atMs),
+      queuedMs: 0,
+      ranMs: Math.max(0, run.atMs - run.begunAtMs),
+    };
+    const headers = parent === undefined ? {} : { [HEADERS.parent]: `${parent.id}/${parent.n}` };
+    await storeResult(transport, { subject: this.#resultSubject(run), result, headers });
+  }
+
+  async #reopen(run: EffectScene): Promise<void> {
+    await this.#parts.transport.log("results").purge({ filter: this.#resultSubject(run) });
+  }
+
+  #resultSubject({ id, begun }: EffectScene): string {
+    return this.#parts.subjects.result(WORKFLOW_CAPABILITY, begun?.parent?.id ?? NO_SCOPE, id);
+  }
+}
+
+/** The effect key as a header takes it: a key that is too long keeps its workflow, and its path becomes a digest. */
+export function fitKey(workflowId: string, key: string): string {
+  return isEffectKey(key) ? key : `${workflowId}/${sha256(key)}`;
+}
