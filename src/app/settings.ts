@@ -234,6 +234,10 @@ export const configSchema = z.strictObject({
     about:
       "Directories that commands of agents may run in, separated by commas. Empty: the working directory.",
   }),
+  workflowsDir: setting(z.string().min(1).default("workflows"), {
+    about:
+      "Folder of the definitions of workflows, which engines load: `<name>.yaml`, `<name>.ts`, or `<name>/workflow.ts`.",
+  }),
   agentsDir: setting(z.string().min(1).default("agents"), {
     about:
       "Directory of your own agents (`<role>/agent.ts`). It is searched before the agents that ship with Murmur.",

@@ -109,7 +109,7 @@ test("a command that NATS does not permit tells that no line of the permissions 
   expect(ran.exitCode, ran.stderr).toBe(1);
   expect(ran.stderr).toContain("NATS does not permit the user");
   expect(ran.stderr).toContain(
-    "no line of permissions.yaml of the api process (its setting permissionsFile) permits it to publisher/web; it is the right of: coordinator, api, init",
+    "no line of permissions.yaml of the api process (its setting permissionsFile) permits it to publisher/web; it is the right of: coordinator, api, engine, init",
   );
   expect(ran.stderr).not.toContain("connect as another one");
 });

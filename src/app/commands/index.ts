@@ -170,6 +170,59 @@ export const COMMANDS: readonly CommandEntry[] = [
   entry("schedule set", "submit a task at set times", async () => (await import("./swarm/schedule.ts")).set),
   entry("schedule ls", "list schedules", async () => (await import("./swarm/schedule.ts")).ls),
   entry("schedule rm", "remove a schedule", async () => (await import("./swarm/schedule.ts")).rm),
+  entry(
+    "workflow start",
+    "start a run of a workflow",
+    async () => (await import("./swarm/workflow.ts")).start,
+  ),
+  entry("workflow ls", "list runs of workflows", async () => (await import("./swarm/workflow.ts")).ls),
+  entry(
+    "workflow show",
+    "show one run with its steps",
+    async () => (await import("./swarm/workflow.ts")).show,
+  ),
+  entry(
+    "workflow signal",
+    "send a declared signal to a run",
+    async () => (await import("./swarm/workflow.ts")).signal,
+  ),
+  entry(
+    "workflow approve",
+    "approve what a run waits for",
+    async () => (await import("./swarm/workflow.ts")).approve,
+  ),
+  entry(
+    "workflow reject",
+    "reject what a run waits for",
+    async () => (await import("./swarm/workflow.ts")).reject,
+  ),
+  entry(
+    "workflow pause",
+    "let a run start nothing new",
+    async () => (await import("./swarm/workflow.ts")).pause,
+  ),
+  entry("workflow resume", "let a run go on", async () => (await import("./swarm/workflow.ts")).resume),
+  entry(
+    "workflow cancel",
+    "cancel a run and undo its steps",
+    async () => (await import("./swarm/workflow.ts")).cancel,
+  ),
+  entry(
+    "workflow retry",
+    "take a failed run up again",
+    async () => (await import("./swarm/workflow.ts")).retry,
+  ),
+  entry(
+    "workflow verify",
+    "check the log of a run",
+    async () => (await import("./swarm/workflow.ts")).verify,
+  ),
+  entry(
+    "workflow export",
+    "write the log of a run",
+    async () => (await import("./swarm/workflow.ts")).exportLog,
+  ),
+  processEntry("engine", "run one engine", async () => (await import("./local/engine.ts")).command),
   entry("budget set", "limit what the swarm may use", async () => (await import("./swarm/budget.ts")).set),
   entry("budget ls", "list budgets", async () => (await import("./swarm/budget.ts")).ls),
   entry(

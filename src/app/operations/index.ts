@@ -33,6 +33,21 @@ import {
 } from "./tasks.ts";
 import { showTopology } from "./topology.ts";
 import { readTrail } from "./trail.ts";
+import {
+  approveWorkflow,
+  cancelWorkflow,
+  exportWorkflow,
+  listWorkflows,
+  pauseWorkflow,
+  rejectWorkflow,
+  resumeWorkflow,
+  retryWorkflow,
+  runWorkflow,
+  showWorkflow,
+  signalWorkflow,
+  startWorkflow,
+  verifyWorkflow,
+} from "./workflows.ts";
 
 /** All operations, by family. */
 export const OPERATIONS = [
@@ -49,5 +64,8 @@ export const OPERATIONS = [
   ...[setSchedule, listSchedules, removeSchedule],
   ...[setBudget, listBudgets, removeBudget],
   ...[listAuditEntries, verifyAuditLog],
+  ...[startWorkflow, runWorkflow, listWorkflows, showWorkflow, verifyWorkflow, exportWorkflow],
+  ...[signalWorkflow, approveWorkflow, rejectWorkflow],
+  ...[pauseWorkflow, resumeWorkflow, cancelWorkflow, retryWorkflow],
   ...[initStreams, showSwarm, showOverview, listProblems],
 ] as unknown as readonly Operation[];

@@ -17,7 +17,7 @@ const MAX_FILE_BYTES = 1024 * 1024;
 /** The most entries of a list in the file. NATS reads all permissions of all users at each reload. */
 const MAX_LIST_ENTRIES = 1_000;
 /** The users that every swarm has, by the names that no other user can take. */
-export const FIXED_USERS = ["api", "init", "system"] as const;
+export const FIXED_USERS = ["api", "engine", "init", "system"] as const;
 /** The start of the user name of an agent class: `agent-default`. */
 const AGENT_USER = "agent-";
 

@@ -7,17 +7,21 @@
 // G3  A role may ask for everything that it does itself, and for nothing on behalf of another role.
 import { CALLS, OFFICE_ACTS, READS, WRITES } from "../../coordinator/index.ts";
 import { PRIORITIES, placedKey } from "../../protocol/index.ts";
-import {
-  ANY_INBOX,
-  DISCOVERY,
-  discoverySubjects,
-  inboxPrefixOf,
-  jetStreamApi,
-  serverRequests,
-} from "../../transport/index.ts";
+import { DISCOVERY, inboxPrefixOf, jetStreamApi, serverRequests } from "../../transport/index.ts";
 import { MOVER_CONSUMER, queueConsumer } from "../../work/index.ts";
+import { grantEngine, grantWorkflowCommands, readsOfEntries } from "./engine.ts";
 import type { Permissions } from "./file.ts";
 import { GrantList, type RolePermissions } from "./grants.ts";
+import {
+  grantAllBlobs,
+  grantBlobs,
+  grantProcess,
+  grantSteward,
+  grantWholeStream,
+  readsOfKeys,
+  type Table,
+  WIDE,
+} from "./lines.ts";
 import { createNames, type Names } from "./names.ts";
 import { classNamesOf } from "./rights.ts";
 import type { Role, RoleKind } from "./role.ts";
@@ -28,13 +32,6 @@ const api = jetStreamApi;
 const AGENT_COMMANDS = ["place", "ballot-open", "lock-acquire", "lock-renew", "lock-release"] as const;
 /** The office's commands that only hosts send: a person submits a task instead. */
 const HOST_COMMANDS: readonly string[] = ["place", "ballot-open"];
-
-interface Table {
-  readonly file: Permissions;
-  readonly names: Names;
-  readonly role: Role;
-  readonly list: GrantList;
-}
 
 /** Everything that a role may do on NATS, by the file: in the swarm's account, and for `system` in that of the servers. */
 export function permissionsOf(role: Role, file: Permissions): RolePermissions {
@@ -50,6 +47,7 @@ const TABLES: Readonly<Record<RoleKind, (table: Table) => void>> = {
   coordinator: grantCoordinator,
   operator: grantOperator,
   api: grantApi,
+  engine: grantEngine,
   init: grantInit,
   system: grantSystem,
 };
@@ -72,48 +70,6 @@ const frontDoorOf = (names: Names, { user }: Role) => [
   names.subject("operate", { user }),
   names.subject("operateReceipt", { user }),
 ];
-
-/** The rights of every process of the swarm: it answers requests and discovery, and writes its audit log. */
-function grantProcess({ names, list }: Table, announcedAs: string): void {
-  list.publish("answer requests", ANY_INBOX);
-  list.subscribe("answer discovery", discoverySubjects(announcedAs));
-  list.publish("write its audit log", names.subject("audit"), WIDE.audit);
-  list.publish(
-    "settle an audit entry whose fate is unknown",
-    names.reads("audit", [names.subject("audit")]),
-    WIDE.audit,
-  );
-  list.publish("tell that another process died", names.subject("gone"), WIDE.gone);
-}
-
-/** The rights of a process that serves the whole swarm: it looks tasks up, moves them and purges them. */
-function grantSteward({ names, list }: Table): void {
-  list.publish("wait for the streams, and read the servers' time", api.streamInfo("*"), WIDE.streamInfo);
-  list.publish(
-    "settle an audit entry after a foreign message",
-    api.directGet(names.stream("audit")),
-    WIDE.bareRead,
-  );
-}
-
-/** The reasons of lines that allow more than their use. Each goes when the code needs less. */
-const WIDE = {
-  audit:
-    "the subject names role and process, not the user: the hash chain tells a forged entry, NATS does not refuse it",
-  bareRead: "the body names the message, so the user may read any message of the stream",
-  streamInfo: "also shows the subjects that a stream holds",
-  gone: "a supervisor lets any living process tell the death; the office asks the host before it believes it",
-  account: "also tells the limits and the use of the whole account",
-  create: "the creator of a consumer may choose the subject of its deliveries",
-  placed: "the office may choose an agent of any class",
-  later:
-    "the subject names no capability, so the user may delay tasks of any; nats-server allows roll-ups in a stream with schedules, so one message may remove all delayed tasks",
-  marks: "a mark holds the time of the cancel, and the reader must know the scope",
-  blobs:
-    "blobs are named by their hash, not by capability; object stores need roll-ups, so one message may remove all of them",
-  journal:
-    "the end of a journal is a roll-up, and NATS allows roll-ups for a whole stream, so one message may remove the journals of all tasks",
-} as const;
 
 // An agent gets no right to a stream: no list, no purge, no consumer but its own, and no read that names its subject in the body.
 // `init` makes its consumers. The front door reads the trail of a redelivered or handed-off task for it (operation journal-read).
@@ -193,28 +149,6 @@ function grantAgent(table: Table): void {
   grantBlobs(table);
 }
 
-/** Bodies over 512 KiB. A reader must know the hash: no line lets it list the names. */
-function grantBlobs({ names, list }: Table): void {
-  const subjects = names.objects("blobs");
-  list.publish("store large bodies", subjects, WIDE.blobs);
-  list.publish(
-    "read large bodies",
-    subjects.map((subject) => api.directGetOf(names.storeOf("blobs"), subject)),
-    WIDE.blobs,
-  );
-}
-
-/** Blobs of other clients too, which store all chunks of a blob on one subject. */
-function grantAllBlobs(table: Table): void {
-  grantBlobs(table);
-  const { names, list } = table;
-  list.publish("read large bodies of other clients", api.messageGet(names.storeOf("blobs")));
-}
-
-/** The reads of any key of a bucket. */
-const readsOfKeys = (names: Names, bucket: "cancelled") =>
-  api.directGetOf(names.storeOf(bucket), names.keys(bucket));
-
 function grantCoordinator(table: Table): void {
   const { names, role, list } = table;
   grantProcess(table, "murmur-coordinator");
@@ -284,33 +218,6 @@ function grantSnapshots({ names, list }: Table): void {
   ]);
 }
 
-/** A stream that the role reads without a bound on its subjects. */
-function grantWholeStream(
-  { names, list }: Table,
-  key: Parameters<Names["stream"]>[0],
-  uses: readonly ("read" | "follow" | "purge" | "delete")[],
-): void {
-  const stream = names.stream(key);
-  for (const use of uses) {
-    if (use === "read") {
-      list.publish(`read ${key}`, [
-        api.messageGet(stream),
-        api.directGet(stream),
-        `${api.directGet(stream)}.>`,
-      ]);
-    }
-    if (use === "follow") {
-      list.publish(`follow ${key}`, [
-        api.consumerCreate(stream, "*", ">"),
-        api.consumerDelete(stream, "*"),
-        api.flow(stream),
-      ]);
-    }
-    if (use === "purge")
-      list.publish(`remove messages of ${key}`, [api.purge(stream), api.messageDelete(stream)]);
-  }
-}
-
 function grantApi(table: Table): void {
   const { names, list } = table;
   grantProcess(table, "murmur-api");
@@ -359,6 +266,10 @@ function grantApi(table: Table): void {
     api.next(later, MOVER_CONSUMER),
     api.ack(later, MOVER_CONSUMER),
   ]);
+  grantWorkflowCommands(table);
+  grantWholeStream(table, "workflows", ["read"]);
+  list.publish("read large entries of workflows", readsOfEntries(table));
+  list.publish("let an engine judge a command", names.subject("engines"));
   grantAllBlobs(table);
   list.publish("look for marks of cancelled scopes", readsOfKeys(names, "cancelled"));
   list.publish("mark cancelled scopes", names.keys("cancelled"));

@@ -2,7 +2,7 @@
 import { SwarmError, showValue } from "../../protocol/index.ts";
 import { agentUser, FIXED_USERS, type Permissions } from "./file.ts";
 
-/** The kinds of roles. Of the last three, every swarm has exactly one. */
+/** The kinds of roles. Every swarm has exactly one of each fixed user. */
 export type RoleKind = "publisher" | "agent" | "coordinator" | "operator" | (typeof FIXED_USERS)[number];
 
 /** One role: a user of the swarm, or of the servers (`system`). */

@@ -255,12 +255,12 @@ function countRoles(definitions: readonly AgentDefinition[]) {
 }
 
 /**
- * Lets agents outside this package import its doors (`murmur-swarm` and those below it) without installing it. Every agent of
+ * Lets agents and workflows outside this package import its doors (`murmur-swarm` and those below it) without installing it. Every agent of
  * a process gets the doors of the program that runs it: a second copy would bring a second `SwarmError`. The packages that agents
  * share with the program (its peers, zod and xstate) are the agent's own, and the program's where the agent has none: for example
  * in a folder that is mounted into a container.
  */
-function resolveOwnName(): void {
+export function resolveOwnName(): void {
   const peers = Object.keys(readOwnManifest().peerDependencies);
   const isPeer = (specifier: string) =>
     peers.some((name) => specifier === name || specifier.startsWith(`${name}/`));

@@ -71,7 +71,7 @@ export interface Assembly {
 /** A process before it has loaded anything: its probes listen first, so that a pod that loads for long is not killed. */
 export interface ProcessStart {
   /** The name of the kind of process, in NATS services discovery and in the metrics. */
-  name: "murmur-agent" | "murmur-api" | "murmur-coordinator";
+  name: "murmur-agent" | "murmur-api" | "murmur-coordinator" | "murmur-engine";
   /** The role in the process id, and in NATS services discovery. */
   role: string;
   /** The id of the process; default: its role and a random part. */
@@ -270,6 +270,7 @@ const FENCED_KINDS: Readonly<Record<Exporter, readonly string[]>> = {
   agent: ["result", "journal"],
   api: ["result"],
   coordinator: ["office", "result"],
+  engine: [], // its lost appends are decisions of the outcome `lost`
 };
 
 /** The kind of process as the table of metrics names it. */
@@ -277,6 +278,7 @@ const EXPORTER_OF: Readonly<Record<ProcessStart["name"], Exporter>> = {
   "murmur-agent": "agent",
   "murmur-api": "api",
   "murmur-coordinator": "coordinator",
+  "murmur-engine": "engine",
 };
 
 /** The problem of each state of the connection. */

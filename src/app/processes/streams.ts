@@ -63,7 +63,7 @@ export function createStreams(options: {
   return {
     stage: "creating the streams",
     run: ({ transport, log }) => initSwarm(transport, log, options),
-    check: streamsCheck,
+    check: (transport) => streamsCheck(transport),
   };
 }
 
@@ -71,7 +71,14 @@ export function createStreams(options: {
 export const awaitStreams: Preparation = {
   stage: "waiting for the streams",
   run: ({ transport, log, signal }) => waitForStreams(transport, log, signal),
-  check: streamsCheck,
+  check: (transport) => streamsCheck(transport),
+};
+
+/** As {@link awaitStreams}, with the streams of workflows too. */
+export const awaitEngineStreams: Preparation = {
+  stage: "waiting for the streams",
+  run: ({ transport, log, signal }) => waitForStreams(transport, log, signal, NEEDED_BY_ENGINES),
+  check: (transport) => streamsCheck(transport, NEEDED_BY_ENGINES),
 };
 
 /** Waits until another process has created the consumers of these capabilities (S2). */
@@ -129,11 +136,24 @@ const NEEDED: ReadonlySet<StreamKey | BucketKey> = new Set([
   "blobs",
 ]);
 
+/** The streams and buckets that an engine needs. */
+const NEEDED_BY_ENGINES: ReadonlySet<StreamKey | BucketKey> = new Set([
+  ...NEEDED,
+  "workflows",
+  "flow",
+  "entries",
+]);
+
 /** Waits until `murmur init`, or the api process of `up`, has created the streams and buckets. */
-export async function waitForStreams(transport: Transport, log: Logger, signal: AbortSignal): Promise<void> {
+export async function waitForStreams(
+  transport: Transport,
+  log: Logger,
+  signal: AbortSignal,
+  needed = NEEDED,
+): Promise<void> {
   transport.checkServer();
   for (let isLogged = false; ; ) {
-    const missing = await orUnanswered(findMissing(transport));
+    const missing = await orUnanswered(findMissing(transport, needed));
     if (missing === null) return;
     if (!isLogged)
       log.warn({ stream: missing }, "waiting for a missing stream or bucket; murmur init creates it");
@@ -143,9 +163,9 @@ export async function waitForStreams(transport: Transport, log: Logger, signal: 
 }
 
 /** The name of the first missing stream or bucket; null when all are there. */
-async function findMissing(transport: Transport): Promise<string | null> {
+async function findMissing(transport: Transport, needed: typeof NEEDED): Promise<string | null> {
   const found = await transport.inspect();
-  return found.find(({ key, exists }) => !exists && NEEDED.has(key))?.name ?? null;
+  return found.find(({ key, exists }) => !exists && needed.has(key))?.name ?? null;
 }
 
 /** The answer, or a text in its place when NATS did not answer: the wait goes on. */
@@ -160,11 +180,11 @@ async function orUnanswered<T>(answer: Promise<T>): Promise<T | string> {
 }
 
 /** The check that all streams exist. */
-function streamsCheck(transport: Transport): Check {
+function streamsCheck(transport: Transport, needed = NEEDED): Check {
   return {
     name: "streams",
     async ask() {
-      const missing = await findMissing(transport);
+      const missing = await findMissing(transport, needed);
       return missing === null ? null : `${missing} does not exist; murmur init creates it`;
     },
   };

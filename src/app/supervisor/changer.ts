@@ -22,6 +22,7 @@ import {
   compareSettings,
   type Difference,
   decideChanges,
+  ENGINE_ROLE,
   failedDifference,
   programDifference,
   type Running,
@@ -130,7 +131,7 @@ export class Changer {
     if (add.length > 0) {
       const ports = await findFreePorts(add.length);
       const added = add.map((place, index) =>
-        this.#parts.add(this.#parts.planner.agent({ ...place, metricsPort: ports[index]! })),
+        this.#parts.add(this.#planOf({ ...place, metricsPort: ports[index]! })),
       );
       onStep(`starting ${namesOf(added)}`);
       await this.#table.startAll(added).catch(async (error: unknown) => {
@@ -164,6 +165,11 @@ export class Changer {
       note("watching the files of the roles");
     }
     return { changes, differences: await this.#compare(request) };
+  }
+
+  #planOf(place: { role: string; number: number; metricsPort: number }): ProcessPlan {
+    const { planner } = this.#parts;
+    return place.role === ENGINE_ROLE ? planner.engine(place) : planner.agent(place);
   }
 
   /** Each coordinator knows the ids of all, so a new number ends all and starts all: no office for about a second. */
@@ -294,7 +300,7 @@ export class Changer {
   #running(): Running {
     const kept = this.#table.all.map(({ plan }) => plan);
     return {
-      agents: kept.filter(({ role }) => !RESERVED_ROLES.includes(role)),
+      agents: kept.filter(({ role }) => role === ENGINE_ROLE || !RESERVED_ROLES.includes(role)),
       coordinators: this.#table.ofRole("coordinator").length,
       http: this.#table.ofRole("api").length === 0 ? null : this.#parts.api.port(),
     };

@@ -20,6 +20,8 @@ interface Orders {
   roleFiles: Readonly<Record<string, string>>;
   watch: boolean;
   coordinators: number;
+  engines: number;
+  wantedEngines: number | undefined;
   httpPort: number | undefined;
   joinServer: string | undefined;
   permissionsFile: string | undefined;

@@ -1,6 +1,6 @@
 // The processes of a local swarm: takes roles and counts, gives commands with arguments and environments. Pure.
 import { fileURLToPath } from "node:url";
-import { checkToken, SwarmError } from "../../protocol/index.ts";
+import { checkToken, LANES, SwarmError } from "../../protocol/index.ts";
 import { type Config, environmentName, settingFacts } from "../config.ts";
 import { CONNECTION_SETTINGS } from "../connection-settings.ts";
 import { agentEnvironment, type LocalUsers } from "./permissions.ts";
@@ -8,6 +8,9 @@ import { NATS_ACCOUNTS } from "./state.ts";
 
 /** The limit of agent processes for one `up`: each is a Node process of 60 MB or more. */
 export const MAX_AGENT_PROCESSES = 256;
+
+/** The limit of engines for one `up`: there are eight lanes. */
+export const MAX_ENGINES = LANES.length;
 
 /** One process to start. */
 export interface ProcessPlan {
@@ -26,7 +29,7 @@ export interface ProcessPlan {
 }
 
 /** The roles of the other processes of a swarm. An agent of such a role could not be told from them. */
-export const RESERVED_ROLES: readonly string[] = ["nats", "api", "coordinator"];
+export const RESERVED_ROLES: readonly string[] = ["nats", "api", "coordinator", "engine"];
 
 /** The role of each agent process that `--agents` asks for: `echo*2,review` → echo, echo, review. */
 export function parseAgents(list: string): string[] {
@@ -105,6 +108,7 @@ export interface Planner {
   /** Coordinator `number` of `count`; the ids are `coordinator-1` and so on. */
   coordinator(options: { number: number; count: number; metricsPort: number }): ProcessPlan;
   agent(options: { role: string; number: number; metricsPort: number }): ProcessPlan;
+  engine(options: { number: number; metricsPort: number }): ProcessPlan;
   /** Creates the streams and ends: a swarm with permissions needs it before its other processes are ready. */
   init(): ProcessPlan;
 }
@@ -130,6 +134,7 @@ export function createPlanner({
     MURMUR_DRAIN_GRACE_MS: String(config.drainGraceMs),
     MURMUR_SILENCE_MS: String(config.silenceMs),
     MURMUR_AGENTS_DIR: config.agentsDir,
+    MURMUR_WORKFLOWS_DIR: config.workflowsDir,
     MURMUR_DATA: config.data,
     MURMUR_RESULT_DAYS: config.resultDays?.toString(),
     MURMUR_DEAD_DAYS: config.deadDays?.toString(),
@@ -192,6 +197,8 @@ export function createPlanner({
         ["agent", "run", ...(loads[place.role] ?? [place.role])],
         users === undefined ? {} : agentEnvironment(place.role, users),
       ),
+    engine: ({ number, metricsPort }) =>
+      plan({ role: "engine", number, metricsPort }, ["engine"], users?.environmentOf("engine")),
     init: () =>
       plan(
         { role: "init", number: 1, metricsPort: 0 },
@@ -207,13 +214,15 @@ export function planProcesses(
     roles: readonly string[];
     /** The number of coordinators. */
     coordinators: number;
+    /** The number of engines; default none. */
+    engines?: number | undefined;
     /** The port of the api process; undefined: no api process. */
     httpPort: number | undefined;
-    /** One port for the api, one for each coordinator and one for each role. */
+    /** One port for the api, one for each coordinator, one for each role and one for each engine. */
     metricsPorts: readonly number[];
   },
 ): ProcessPlan[] {
-  const { roles, coordinators, httpPort } = options;
+  const { roles, coordinators, httpPort, engines = 0 } = options;
   const planner = createPlanner(options);
   const [apiMetricsPort = 0, ...ports] = options.metricsPorts;
   const counts = new Map<string, number>();
@@ -227,6 +236,9 @@ export function planProcesses(
       counts.set(role, number);
       return planner.agent({ role, number, metricsPort: ports[coordinators + index]! });
     }),
+    ...Array.from({ length: engines }, (_, index) =>
+      planner.engine({ number: index + 1, metricsPort: ports[coordinators + roles.length + index]! }),
+    ),
   ];
 }
 

@@ -51,6 +51,10 @@ export interface SupervisorOptions {
   watch?: boolean | undefined;
   /** The number of coordinators; default none. */
   coordinators?: number | undefined;
+  /** The number of engines; default none. */
+  engines?: number | undefined;
+  /** The number of engines that a person asked for, to keep; undefined: the next `up` looks at the project again. */
+  wantedEngines?: number | undefined;
   /** Whether an api process runs too; default true. Without an api process, the streams must exist already. */
   withApi?: boolean | undefined;
   /** The API's port; undefined: a free port. */
@@ -171,14 +175,25 @@ class SwarmSupervisor implements Supervisor {
   }
 
   async start(): Promise<Supervisor> {
-    const { config, roles, coordinators = 0, httpPort, joinServer, signal, onStep } = this.#options;
+    const {
+      config,
+      roles,
+      coordinators = 0,
+      engines = 0,
+      httpPort,
+      joinServer,
+      signal,
+      onStep,
+    } = this.#options;
     const { environment, directory, loads, readOnlyRoles, log, withApi, permissionsFile } = this.#options;
     const http = httpPort === undefined || httpPort === 0 ? null : httpPort;
     try {
       if (http !== null) await this.#checkHttpPort(http);
       this.#users = permissionsFile === undefined ? undefined : await prepareUsers(permissionsFile, config);
       const users = this.#users;
-      const [natsPort, freeHttpPort, ...metricsPorts] = await findFreePorts(3 + coordinators + roles.length);
+      const [natsPort, freeHttpPort, ...metricsPorts] = await findFreePorts(
+        3 + coordinators + roles.length + engines,
+      );
       const apiPort = http ?? freeHttpPort!;
       this.#server = joinServer ?? `nats://127.0.0.1:${natsPort}`;
       this.#http = this.#httpUrl(apiPort);
@@ -196,6 +211,7 @@ class SwarmSupervisor implements Supervisor {
         ...facts,
         roles,
         coordinators,
+        engines,
         httpPort: withApi === false ? undefined : apiPort,
         metricsPorts,
       });
@@ -210,6 +226,7 @@ class SwarmSupervisor implements Supervisor {
         wanted: {
           agents: countRoles(roles),
           coordinators,
+          engines: this.#options.wantedEngines,
           http,
           joined: joinServer === undefined ? null : markServer(joinServer),
         },

@@ -9,10 +9,15 @@ import { ACCESS_LEVELS, type OperationContext, perform } from "../../../src/app/
 import { createAuditWriter } from "../../../src/audit/index.ts";
 import { createMeter, silentLogger } from "../../../src/base/index.ts";
 import { createPauseKeeper } from "../../../src/coordinator/index.ts";
+import { createEngine } from "../../../src/engine/index.ts";
 import { ERROR_CODES, SwarmError, tokenSchema } from "../../../src/protocol/index.ts";
+import type { Transport } from "../../../src/transport/index.ts";
 import { createDoorCaller, createTaskClient } from "../../../src/work/index.ts";
+import { approval, defineWorkflow, signal, step } from "../../../src/workflow/index.ts";
 import { listFiles, readSource } from "../../../tools/build/measures/tree.ts";
 import { setupBallots } from "../../coordinator/ballots/swarm.ts";
+import { definitionsOf } from "../../engine/support.ts";
+import { until } from "../../work/support.ts";
 
 const names = OPERATIONS.map(({ name }) => name);
 const sources = listFiles().filter((file) => file.startsWith("src/app/operations/"));
@@ -142,6 +147,7 @@ async function performEach(way: (typeof WAYS)[number]): Promise<void> {
   expect((await call("task-watch", { task: "t1" })).output).toMatchObject({ state: "completed" });
   await call("task-show", { task: "t1" });
   expect((await call("task-list")).output).toMatchObject({ tasks: [{ taskId: "t1" }] });
+  await performWorkflows(call, transport);
   const fail = { capability: "echo", id: "t2", input: "fail", retry: { max: 0 } };
   expect((await call("task-run", fail)).output).toMatchObject({ status: "failed" });
   await call("task-retry", { task: "t2" });
@@ -304,6 +310,12 @@ async function performEach(way: (typeof WAYS)[number]): Promise<void> {
   const one = { by: "ada", isProven: way === "through the door", outcome: "done" };
   expect(facts).toMatchObject([
     { ...one, command: "swarm-init", verified: expect.any(Number) },
+    { ...one, command: "workflow-pause", id: "w1" },
+    { ...one, command: "workflow-resume", id: "w1" },
+    { ...one, command: "workflow-approve", id: "w1", approval: "check" },
+    { ...one, command: "workflow-reject", id: "w1", approval: "again" },
+    { ...one, command: "workflow-retry", id: "w1", outcome: "conflict" },
+    { ...one, command: "workflow-cancel", id: "w2" },
     { ...one, command: "task-retry", task: "t2", duplicate: false },
     { ...one, command: "task-reprioritise", task: "t3", priority: "low" },
     { ...one, command: "task-move", capability: "classify" },
@@ -343,7 +355,84 @@ async function performEach(way: (typeof WAYS)[number]): Promise<void> {
   await expect(call("office-transfer", {}, 200)).rejects.toBeInstanceOf(SwarmError);
   performed.add("office-transfer"); // its answer is in scenarios/coordinators.test.ts
   await expect(call("office-recover")).rejects.toMatchObject({ code: "conflict" });
+  performed.add("workflow-retry"); // its answer is that of the other commands
   performed.add("office-recover"); // its answer is in scenarios/recover.test.ts
 
   expect(names.filter((name) => !performed.has(name))).toEqual([]);
+}
+
+/** The workflow of {@link performWorkflows}: it asks for two approvals and a signal. */
+const asks = defineWorkflow({
+  name: "asks",
+  version: 1,
+  signals: { go: z.number() },
+  *run() {
+    yield* approval("check", { by: ["ada"] });
+    const go = yield* signal<number>("go");
+    const said = yield* step("say", "echo", go, { undo: { call: "echo" } });
+    yield* approval("again", { by: ["ada"] });
+    return said;
+  },
+});
+const plain = defineWorkflow({
+  name: "plain",
+  version: 1,
+  *run(input) {
+    return yield* step("say", "echo", input);
+  },
+});
+
+/** Performs each operation on workflows once. */
+async function performWorkflows(
+  call: (name: string, input?: object) => Promise<{ output: Record<string, unknown> }>,
+  transport: Transport,
+): Promise<void> {
+  const tasks = createTaskClient({ transport, meter: createMeter() });
+  onTestFinished(() => tasks.close());
+  const parts = { transport, meter: createMeter(), log: silentLogger, id: "engine-1", tasks };
+  const engine = createEngine({ ...parts, definitions: definitionsOf(asks, plain) });
+  await engine.start();
+  onTestFinished(() => engine.stop());
+  const output = async (name: string, input: object) => (await call(name, input)).output;
+  const waitsFor = (path: string) =>
+    until(async () => {
+      const report = await output("workflow-show", { id: "w1" }).catch(() => null);
+      return (report?.waiting as { path?: string } | undefined)?.path === path ? report : undefined;
+    });
+  expect(await output("workflow-run", { workflow: "plain", input: "hello", id: "w0" })).toMatchObject({
+    status: "completed",
+    output: "hello",
+  });
+  expect(await output("workflow-start", { workflow: "asks", id: "w1" })).toMatchObject({
+    id: "w1",
+    version: 1,
+  });
+  await waitsFor("check");
+  await output("workflow-pause", { id: "w1" });
+  await until(async () =>
+    (await output("workflow-show", { id: "w1" })).state === "paused" ? true : undefined,
+  );
+  await output("workflow-resume", { id: "w1" });
+  await until(async () =>
+    (await output("workflow-show", { id: "w1" })).state === "running" ? true : undefined,
+  );
+  await output("workflow-approve", { id: "w1", approval: "check" });
+  await output("workflow-signal", { id: "w1", name: "go", value: 7 });
+  await waitsFor("again");
+  await output("workflow-reject", { id: "w1", approval: "again", note: "no" });
+  await until(async () =>
+    (await output("workflow-show", { id: "w1" })).state === "compensated" ? true : undefined,
+  );
+  await expect(call("workflow-retry", { id: "w1" })).rejects.toMatchObject({ code: "conflict" });
+  await output("workflow-start", { workflow: "asks", id: "w2" });
+  await until(async () => (await output("workflow-show", { id: "w2" }).catch(() => undefined)) ?? undefined);
+  await output("workflow-cancel", { id: "w2" });
+  expect(await output("workflow-list", { name: "asks" })).toMatchObject({
+    more: 0,
+    unreadable: 0,
+    isCut: false,
+  });
+  expect(await output("workflow-verify", { id: "w1" })).toMatchObject({ isValid: true, fault: null });
+  const { entries } = await output("workflow-export", { id: "w1" });
+  expect(entries).toHaveLength(Number((await output("workflow-verify", { id: "w1" })).entries));
 }

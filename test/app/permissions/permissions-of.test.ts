@@ -34,6 +34,7 @@ test("a role is named by its kind and its name in the file", () => {
     "coordinator/c3",
     "operator/anna",
     "api",
+    "engine",
     "init",
     "system",
   ]);

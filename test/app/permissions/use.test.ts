@@ -40,6 +40,23 @@ export default defineAgent({
 });
 `;
 
+/** A workflow that does with its input what the agent does, after a short sleep. */
+const CALM = `workflow: calm
+version: 1
+steps:
+  - { sleep: nap, ms: 1 }
+  - { sleep: rest, ms: 300 }
+  - { step: say, call: echo, with: "\${input}", retry: { max: 0 } }
+output: \${steps.say}
+`;
+
+/** A workflow that waits for a step of a capability that no agent offers. */
+const STUCK = `workflow: stuck
+version: 1
+steps:
+  - { step: wait, call: unoffered }
+`;
+
 /** Reasons that hold for several roles. */
 const SHARED_INBOX = "all processes of this test have one inbox prefix; the attempts try each";
 const NO_ANSWER = "only after an append without an answer (test/audit)";
@@ -106,6 +123,18 @@ const UNUSED: Readonly<Record<string, Readonly<Record<string, string>>>> = {
     "store dead letters of unreadable tasks": "an unreadable delayed task (test/work)",
     "tell that another process died": DEATH,
     "tell what operators did to tasks": "the move and the retry of a task (test/app/operations)",
+  },
+  engine: {
+    "ask the office for open ballots": "a cancelled step with a ballot (test/engine)",
+    "ask where a step runs": "a cancelled step that runs (test/engine)",
+    "read large bodies": "a large result (test/engine)",
+    "read large bodies of other clients": FOREIGN_BLOBS,
+    "replies to its own requests": SHARED_INBOX,
+    "settle an audit entry after a foreign message": "a foreign message on its own subject (test/audit)",
+    "settle an audit entry whose fate is unknown": NO_ANSWER,
+    "store large bodies": "a large step or result (test/engine)",
+    "tell that another process died": DEATH,
+    "write its audit log": "a message with a foreign reply (test/app/scenarios/hostile-subjects)",
   },
   init: {
     "replies to its own requests": SHARED_INBOX,
@@ -201,9 +230,20 @@ test("the processes of a swarm use no subject that their roles may not use, and 
     `init --permissions ${join(world.directory, "permissions.yaml")} --server ${init!.url}`,
   );
   expect(made.exitCode, made.stderr).toBe(0);
-  const [api, coordinator, agent] = await Promise.all(
-    ["api", "coordinator", "agent run echo limited"].map(start),
+  mkdirSync(join(world.directory, "workflows"));
+  writeFileSync(join(world.directory, "workflows/calm.yaml"), CALM);
+  writeFileSync(join(world.directory, "workflows/stuck.yaml"), STUCK);
+  const [api, coordinator, agent, engine] = await Promise.all(
+    ["api", "coordinator", "agent run echo limited", "engine"].map(start),
   );
+  const lanes = async () =>
+    (
+      await transport
+        .queue("flow")
+        .consumers()
+        .catch(() => [])
+    ).length;
+  await eventually(async () => (await lanes()) === 8 || undefined);
   await eventually(
     async () =>
       (
@@ -226,11 +266,12 @@ test("the processes of a swarm use no subject that their roles may not use, and 
   await operateAs(anna!.url);
   await publishAs(web!.url);
   const system = await recordSystem();
-  await Promise.all([agent!.stop(), coordinator!.stop(), api!.stop()]);
+  await Promise.all([agent!.stop(), coordinator!.stop(), api!.stop(), engine!.stop()]);
 
   expect(findForbidden(agent!, "agent/default", file)).toEqual([]);
   expect(findForbidden(coordinator!, "coordinator/coordinator-1", file)).toEqual([]);
   expect(findForbidden(api!, "api", file)).toEqual([]);
+  expect(findForbidden(engine!, "engine", file)).toEqual([]);
   expect(findForbidden(init!, "init", file)).toEqual([]);
   expect(findForbidden(web!, "publisher/web", file)).toEqual([]);
   expect(findForbidden(anna!, "operator/anna", file)).toEqual([]);
@@ -246,6 +287,7 @@ test("the processes of a swarm use no subject that their roles may not use, and 
     "agent/default": agent!,
     "coordinator/coordinator-1": coordinator!,
     api: api!,
+    engine: engine!,
     init: init!,
     "publisher/web": web!,
     "operator/anna": anna!,
@@ -324,4 +366,13 @@ const OPERATED: readonly (readonly [string, object])[] = [
   ["swarm-overview", {}],
   ["config-show", { stale: true }],
   ["config-set", { name: "n", value: 1 }],
+  ["workflow-run", { workflow: "calm", input: { text: "x".repeat(300_000) }, id: "large" }],
+  ["workflow-show", { id: "large" }],
+  ["workflow-run", { workflow: "calm", input: { $fail: "terminal" }, id: "failed" }],
+  ["workflow-retry", { id: "failed" }],
+  ["workflow-show", { id: "failed" }],
+  ["workflow-list", {}],
+  ["workflow-start", { workflow: "stuck", id: "stuck" }],
+  ["workflow-cancel", { id: "stuck" }],
+  ["workflow-run", { workflow: "stuck", id: "stuck" }], // waits for its end
 ];

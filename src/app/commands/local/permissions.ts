@@ -70,7 +70,7 @@ export const explain = defineCommand({
       positional: true,
       value: "ROLE",
       description:
-        "publisher/NAME, agent/CLASS, coordinator/ID, operator/NAME, api, init or system (default: lists the roles)",
+        "publisher/NAME, agent/CLASS, coordinator/ID, operator/NAME, api, engine, init or system (default: lists the roles)",
     }),
     permissions: permissionsFlag,
   }),

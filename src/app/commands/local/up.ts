@@ -10,7 +10,7 @@ import { showDuration, table } from "../../cli/terminal.ts";
 import type { Config } from "../../config.ts";
 import { natsServerFor } from "../../install/tools.ts";
 import { callSupervisor } from "../../supervisor/control/control.ts";
-import { parseAgents } from "../../supervisor/plan.ts";
+import { MAX_ENGINES, parseAgents } from "../../supervisor/plan.ts";
 import { hashSources, readProgram } from "../../supervisor/sources/sources.ts";
 import { readLockHolder, readRunningSwarm, type SwarmState } from "../../supervisor/state.ts";
 import { programDifference } from "../../supervisor/wanted/changes.ts";
@@ -72,6 +72,11 @@ export const command = defineCommand({
           "how many coordinators: 0, 1, 3, 5 or 7 (default: as the last up here; 1 at first; 0 when a server is joined)",
         value: "N",
       }),
+    engines: z.int().min(0).max(MAX_ENGINES).optional().meta({
+      description:
+        "how many engines for workflows, 0 to 8 (default: as the last up here; at first 1 when workflows/ has definitions, else 0)",
+      value: "N",
+    }),
     http: z.int().min(0).max(65_535).optional().meta({
       description: "port of the HTTP API; 0: a free one (default: as the last up here; a free one at first)",
       value: "PORT",
@@ -100,7 +105,7 @@ export const command = defineCommand({
     "up --detach --data /tmp/second",
   ],
   details:
-    "Starts a private nats-server with JetStream (or joins a server: --server, --context), the API, the\ncoordinator and the agents. All data stays under --data (default .murmur). Without --detach it runs until Ctrl-C.\nWhen a swarm runs there already, up changes it: --agents, --coordinators and --http say what shall run, and a missing one\nchanges nothing. It lists the points that it cannot change; exit code 1 when one of them was asked for.",
+    "Starts a private nats-server with JetStream (or joins a server: --server, --context), the API, the\ncoordinator and the agents. All data stays under --data (default .murmur). Without --detach it runs until Ctrl-C.\nWhen a swarm runs there already, up changes it: --agents, --coordinators, --engines and --http say what shall run, and a missing one\nchanges nothing. It lists the points that it cannot change; exit code 1 when one of them was asked for.",
   async run(ports, input) {
     const startedMs = performance.now();
     const { config, terminal, signal } = ports;
@@ -110,6 +115,7 @@ export const command = defineCommand({
     const asked: Asked = {
       agents: input.agents === undefined ? undefined : countRoles(parseAgents(input.agents)),
       coordinators: input.coordinators,
+      engines: input.engines,
       http: input.http,
     };
     const roleFiles = await findRoleFiles(ports);
@@ -127,6 +133,8 @@ export const command = defineCommand({
       roleFiles,
       watch: input.watch,
       coordinators: wanted.coordinators,
+      engines: wanted.engines ?? (await countDefaultEngines(ports)),
+      wantedEngines: wanted.engines,
       httpPort: wanted.http ?? undefined,
       joinServer: join === null ? undefined : serversOf(join),
     };
@@ -233,7 +241,8 @@ function permissionsOf(ports: Ports, flag: string | undefined, join: Target | nu
 /** The settings of the swarm, with paths that do not depend on a working directory. */
 function ownConfig({ config, directory }: Ports, dataDir: string, join: Target | null): Config {
   const agentsDir = resolveFrom(directory, config.agentsDir);
-  return { ...config, data: dataDir, agentsDir, context: join?.context };
+  const workflowsDir = resolveFrom(directory, config.workflowsDir);
+  return { ...config, data: dataDir, agentsDir, workflowsDir, context: join?.context };
 }
 
 function showSwarm(output: z.output<typeof swarmSchema>): string {
@@ -260,6 +269,13 @@ export async function findRoleFiles(ports: Ports): Promise<Record<string, string
   const { agentDirectories } = await import("../../processes/roles.ts");
   const known = await listRoles(agentDirectories(ports));
   return Object.fromEntries(known.map(({ role, file }) => [role, file]));
+}
+
+/** One engine where the project has definitions of workflows. */
+async function countDefaultEngines(ports: Ports): Promise<number> {
+  const { listDefinitionFiles } = await import("../../processes/definitions.ts");
+  const files = await listDefinitionFiles(resolveFrom(ports.directory, ports.config.workflowsDir));
+  return files.length > 0 ? 1 : 0;
 }
 
 /** @throws SwarmError `invalid_input` for an unknown role, before anything starts. */

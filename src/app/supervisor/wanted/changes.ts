@@ -1,7 +1,10 @@
 // Compares a running swarm with the swarm that an `up` asks for. Pure: the supervisor gives the facts and performs the changes.
 import type { Wanted } from "./wanted.ts";
 
-/** One agent process by its place: the role, and the number within the role. */
+/** The role of an engine. */
+export const ENGINE_ROLE = "engine";
+
+/** One process of an agent or an engine by its place: the role, and the number within the role. */
 export interface Place {
   readonly role: string;
   readonly number: number;
@@ -9,9 +12,9 @@ export interface Place {
 
 /** The steps from the running processes to the wanted ones. */
 export interface Changes {
-  /** Agent processes to start. They take the lowest free numbers of their role. */
+  /** Processes of agents and engines to start. They take the lowest free numbers of their role. */
   readonly add: readonly Place[];
-  /** Agent processes to end. The highest numbers of a role go first. */
+  /** Processes of agents and engines to end. The highest numbers of a role go first. */
   readonly remove: readonly Place[];
   /** All coordinators must start anew: each of them knows the ids of all. */
   readonly renewCoordinators: boolean;
@@ -21,6 +24,7 @@ export interface Changes {
 
 /** The running processes, as far as an `up` can change them. */
 export interface Running {
+  /** The processes of agents and engines. */
   readonly agents: readonly Place[];
   readonly coordinators: number;
   /** The port of the api; null without an api process. */
@@ -31,10 +35,14 @@ export interface Running {
 export function decideChanges(running: Running, wanted: Wanted): Changes {
   const add: Place[] = [];
   const remove: Place[] = [];
-  const roles = new Set([...running.agents.map(({ role }) => role), ...Object.keys(wanted.agents)]);
+  // An engine is known by its number, as an agent is; an `up` that names no number of engines leaves them as they are.
+  const counts =
+    wanted.engines === undefined ? wanted.agents : { ...wanted.agents, [ENGINE_ROLE]: wanted.engines };
+  const roles = new Set([...running.agents.map(({ role }) => role), ...Object.keys(counts)]);
   for (const role of roles) {
+    if (role === ENGINE_ROLE && wanted.engines === undefined) continue;
     const numbers = running.agents.filter((place) => place.role === role).map(({ number }) => number);
-    const count = wanted.agents[role] ?? 0;
+    const count = counts[role] ?? 0;
     const surplus = numbers.sort((a, b) => b - a).slice(0, Math.max(0, numbers.length - count));
     remove.push(...surplus.map((number) => ({ role, number })));
     for (let number = 1, missing = count - numbers.length; missing > 0; number++) {

@@ -21,6 +21,7 @@ const SWARM_SETTINGS: readonly SettingName[] = [
   "execAllow",
   "execDirectories",
   "agentsDir",
+  "workflowsDir",
 ];
 
 /** The views of these settings. A secret is shown by a hash. */

@@ -12,6 +12,8 @@ const wantedSchema = z.object({
   /** The number of processes of each role. */
   agents: z.record(z.string(), z.int().min(0)),
   coordinators: z.int().min(0),
+  /** The number of engines; earlier versions kept none. */
+  engines: z.int().min(0).optional(),
   /** The port of the HTTP API; null: a free one. */
   http: z.int().nullable(),
   /** The mark of the joined server (see {@link markServer}); null: a private server. */
@@ -19,12 +21,16 @@ const wantedSchema = z.object({
 });
 
 /** The wanted state of a local swarm. */
-export type Wanted = Omit<z.output<typeof wantedSchema>, "version">;
+export type Wanted = Omit<z.output<typeof wantedSchema>, "version" | "engines"> & {
+  /** The number of engines that an `up` asked for; undefined: one where the project has workflows. */
+  readonly engines?: number | undefined;
+};
 
 /** The arguments of one `up`. An undefined field leaves the wanted state as it is. */
 export interface Asked {
   readonly agents?: Readonly<Record<string, number>> | undefined;
   readonly coordinators?: number | undefined;
+  readonly engines?: number | undefined;
   /** 0: a free port. */
   readonly http?: number | undefined;
 }
@@ -39,6 +45,7 @@ export function startWith(asked: Asked, kept: Wanted | null, joined: string | nu
   return {
     agents: { ...(asked.agents ?? kept?.agents ?? FIRST_AGENTS) },
     coordinators: asked.coordinators ?? keptCoordinators ?? (joined === null ? 1 : 0),
+    engines: asked.engines ?? kept?.engines,
     http: toPort(asked.http, kept?.http ?? null),
     joined,
   };
@@ -49,6 +56,7 @@ export function changeWanted(wanted: Wanted, asked: Asked): Wanted {
   return {
     agents: { ...(asked.agents ?? wanted.agents) },
     coordinators: asked.coordinators ?? wanted.coordinators,
+    engines: asked.engines ?? wanted.engines,
     http: toPort(asked.http, wanted.http),
     joined: wanted.joined,
   };
