@@ -1,6 +1,6 @@
 import { execFileSync } from "node:child_process";
+import type * as fs from "node:fs";
 import { mkdtempSync, realpathSync, rmSync, truncateSync, writeFileSync } from "node:fs";
-import type * as fs from "node:fs/promises";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -18,25 +18,20 @@ let readReviewed: typeof import("../../../agents/lib/review/files.ts").readRevie
 // Files of a worker share the modules that they load, so the module under test is loaded anew over the watched file system.
 beforeAll(async () => {
   vi.resetModules();
-  vi.doMock("node:fs/promises", async (importOriginal) => {
+  vi.doMock("node:fs", async (importOriginal) => {
     const real = await importOriginal<typeof fs>();
     return {
       ...real,
-      stat: async (...args: Parameters<typeof fs.stat>) => {
-        const facts = await real.stat(...args);
+      openSync: (...args: Parameters<typeof fs.openSync>) => {
         moment.change();
-        return facts;
-      },
-      open: (...args: Parameters<typeof fs.open>) => {
-        moment.change();
-        return real.open(...args);
+        return real.openSync(...args);
       },
     };
   });
   ({ readReviewed } = await import("../../../agents/lib/review/files.ts"));
 });
 afterAll(() => {
-  vi.doUnmock("node:fs/promises");
+  vi.doUnmock("node:fs");
   vi.resetModules();
 });
 
@@ -72,4 +67,16 @@ test("a socket is unreadable, and fails no analysis", async () => {
   await new Promise((resolve) => server.once("listening", resolve));
   onTestFinished(() => void server.close());
   expect(await readReviewed(directory, "b.js")).toMatchObject({ unjudged: { why: "unreadable" } });
+});
+
+test("many files are read in turns, so that other work of the process is not kept waiting", async () => {
+  const { directory } = setup();
+  let turns = 0;
+  const timer = setInterval(() => {
+    turns += 1;
+  }, 1);
+  onTestFinished(() => clearInterval(timer));
+  const untilMs = performance.now() + 200;
+  while (performance.now() < untilMs) await readReviewed(directory, "a.js");
+  expect(turns).toBeGreaterThan(0);
 });

@@ -2,8 +2,11 @@
 // caller.
 // I1: an answer that failed, or was cancelled by its first asker, is never given to another asker.
 
-/** How long an answer is kept, in ms: the analysers of one review ask within seconds. */
-const KEPT_MS = 60_000;
+/**
+ * How long an answer is kept after its last use, in ms. The analysers of one review ask within seconds, on a busy machine within a minute or
+ * two; the processes of a review's own swarm end with it.
+ */
+const KEPT_MS = 5 * 60_000;
 
 /** One kept answer. A question with another key takes its place, so memory holds one at most. */
 export class Kept<Answer> {
@@ -18,17 +21,20 @@ export class Kept<Answer> {
         (answer) => ({ answer }),
         () => null, // I1
       );
-      if (kept !== null) return kept.answer;
+      if (kept !== null) {
+        if (this.#key === key) this.#renew();
+        return kept.answer;
+      }
     }
     const answer = make();
-    this.#keep(key, answer);
+    this.#key = key;
+    this.#answer = answer;
+    this.#renew();
     return await answer;
   }
 
-  #keep(key: string, answer: Promise<Answer>): void {
+  #renew(): void {
     clearTimeout(this.#end);
-    this.#key = key;
-    this.#answer = answer;
     this.#end = setTimeout(() => this.#drop(), KEPT_MS);
     this.#end.unref();
   }
