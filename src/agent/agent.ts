@@ -10,11 +10,13 @@ import {
   type Clock,
   DEFAULT_RESTART_POLICY,
   decideRestart,
+  inSpan,
   type Logger,
   newInstanceId,
   type RestartPolicy,
 } from "../base/index.ts";
 import { type AgentState, type AgentStatus, SwarmError } from "../protocol/index.ts";
+import { codeOfThrown } from "../work/index.ts";
 import type { AgentAccess, AgentTask } from "./define/context.ts";
 import type { AgentDefinition, ExecLimits } from "./define/define.ts";
 import { runHook } from "./lifecycle/hooks.ts";
@@ -358,8 +360,8 @@ export class Agent implements RunOwner {
     slot.context = context;
     this.move(slot, "working");
     try {
-      const output = runAs(context, () =>
-        this.definition.perform(work.task as AgentTask, context, this.#onMachineState),
+      const output = this.#inSpan(() =>
+        runAs(context, () => this.definition.perform(work.task as AgentTask, context, this.#onMachineState)),
       );
       return output instanceof Promise ? await context.untilAborted(output) : output;
     } catch (thrown) {
@@ -373,6 +375,22 @@ export class Agent implements RunOwner {
       slot.context = undefined;
       if (slot.state !== "free") this.move(slot, "reporting");
     }
+  }
+
+  /** Runs the author's code in a span of its own, while tracing is on. */
+  #inSpan(run: () => unknown): unknown {
+    const { tracer } = this.ports;
+    if (!tracer.isOn) return run();
+    const { name, version } = this.definition;
+    const attributes = {
+      "gen_ai.operation.name": "invoke_agent",
+      "gen_ai.provider.name": "murmur",
+      "gen_ai.agent.name": name,
+      "gen_ai.agent.id": this.id,
+      ...(version === undefined ? {} : { "gen_ai.agent.version": version }),
+    };
+    const spec = { name: `invoke_agent ${name}`, kind: "internal", attributes } as const;
+    return inSpan(tracer, spec, async () => run(), codeOfThrown);
   }
 
   /** Frees a slot. Code that still runs in it is abandoned. Safe to repeat (I1). */

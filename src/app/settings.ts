@@ -172,6 +172,18 @@ export const configSchema = z.strictObject({
   logFormat: setting(z.enum(["auto", "json", "pretty"]).default("auto"), {
     about: "`auto`: readable when standard error is a terminal, else one JSON object a line.",
   }),
+  traceUrl: setting(
+    z
+      .string()
+      .refine((text) => /^https?:\/\//.test(text) && text.includes("{traceId}"), {
+        message: "must be an http or https URL with {traceId} in it",
+      })
+      .optional(),
+    {
+      about:
+        "Address of one trace in your tracing system, with `{traceId}` in the place of its id: `task show` and the HTTP API then link each traced task to it.",
+    },
+  ),
   drainGraceMs: setting(positiveMs().default(10_000), {
     about: "How long running tasks may continue after SIGTERM, in ms. Then they return to the queue.",
   }),

@@ -11,7 +11,14 @@ export { dropOldest } from "./bounded.ts";
 export { type Chance, integerBetween, seededChance, systemChance } from "./chance.ts";
 export { type Clock, MAX_TIMER_MS, ManualClock, sleep, systemClock, toIsoTime } from "./clock.ts";
 export { newId, newInstanceId } from "./ids.ts";
-export { createLazyLogger, createLogger, type Logger, REDACTED_KEYS, silentLogger } from "./log.ts";
+export {
+  createLazyLogger,
+  createLogger,
+  type Logger,
+  REDACTED_KEYS,
+  silentLogger,
+  withLiveFields,
+} from "./log.ts";
 export {
   createMeter,
   createSilentMeter,
@@ -32,6 +39,18 @@ export {
 } from "./restart.ts";
 export { createService, type Service, stopAll } from "./service.ts";
 export { singleFlight } from "./single-flight.ts";
+export { createOtelTracer, RootedIds } from "./spans/otel-tracer.ts";
+export {
+  type AttributeValue,
+  inSpan,
+  NO_TRACER,
+  type Span,
+  type SpanSpec,
+  type TraceHeaders,
+  type Tracer,
+  traceIdIn,
+  traceIdOf,
+} from "./spans/tracer.ts";
 export { readTraceFacts } from "./trace/process-facts.ts";
 export { listSecrets, REDACTED, redactText } from "./trace/redact.ts";
 export {

@@ -93,6 +93,32 @@ export function createLazyLogger(make: () => Logger): Logger {
   };
 }
 
+/**
+ * A logger that adds live fields to each line, such as the ids of the active span. `fields` returns undefined when there are none.
+ */
+export function withLiveFields(log: Logger, fields: () => object | undefined): Logger {
+  const method =
+    (level: "trace" | "debug" | "info" | "warn" | "error" | "fatal"): LogFn =>
+    (...args: unknown[]) => {
+      const write = log[level] as (...all: unknown[]) => void;
+      const live = fields();
+      if (live === undefined) return write.apply(log, args);
+      const [first, ...rest] = args;
+      if (first instanceof Error) return write.call(log, { ...live, err: first }, ...rest);
+      if (typeof first === "object" && first !== null) return write.call(log, { ...live, ...first }, ...rest);
+      return write.call(log, live, ...args);
+    };
+  return {
+    trace: method("trace"),
+    debug: method("debug"),
+    info: method("info"),
+    warn: method("warn"),
+    error: method("error"),
+    fatal: method("fatal"),
+    child: (child) => withLiveFields(log.child(child), fields),
+  };
+}
+
 /** A logger that writes nothing. The default if a caller passes no logger. */
 export const silentLogger: Logger = {
   trace: () => undefined,

@@ -1,6 +1,6 @@
 // The client for programs over one transport: each call repeats while NATS does not answer, obeys its signal, and ends when the
 // client closes. Leaves tasks themselves to the task client of the work room.
-import { createSilentMeter, type Meter, newId } from "../base/index.ts";
+import { createSilentMeter, type Meter, newId, type Tracer } from "../base/index.ts";
 import { parse, type SubmitReply, SwarmError, tokenSchema, toSwarmError } from "../protocol/index.ts";
 import type { Transport } from "../transport/index.ts";
 import { createTaskClient, type ListOptions, type ProgramTasks } from "../work/index.ts";
@@ -40,12 +40,14 @@ export class SwarmClient implements Client {
     /** Default: a task client of its own, which `close` closes. */
     tasks?: ProgramTasks | undefined;
     meter?: Meter | undefined;
+    /** The tracer of the default task client. */
+    tracer?: Tracer | undefined;
     onClose?: (() => Promise<void>) | undefined;
   }) {
-    const { transport, tasks, meter = createSilentMeter(), onClose = async () => undefined } = parts;
+    const { transport, tasks, tracer, meter = createSilentMeter(), onClose = async () => undefined } = parts;
     this.prefix = transport.prefix;
     this.#transport = transport;
-    this.#tasks = tasks ?? createTaskClient({ transport, meter });
+    this.#tasks = tasks ?? createTaskClient({ transport, meter, tracer });
     this.#onClose = async () => {
       if (tasks === undefined) this.#tasks.close();
       await onClose();

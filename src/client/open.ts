@@ -4,6 +4,7 @@ import { checkName, createSubjects, MAX_KEPT_DAYS, SwarmError } from "../protoco
 import { connectNats } from "../transport/index.ts";
 import { createDoorCaller, createDoorTasks } from "../work/index.ts";
 import { SwarmClient } from "./client.ts";
+import { findTracer } from "./find-tracer.ts";
 import type { Client, ConnectOptions } from "./types.ts";
 
 /** Where a NATS server listens on a machine of a developer. */
@@ -37,7 +38,14 @@ export async function openClient(options: ConnectOptions): Promise<Client> {
     log: silentLogger,
     meter,
   });
-  if (user === undefined) return new SwarmClient({ transport, meter, onClose: () => transport.close() });
+  if (user === undefined) {
+    return new SwarmClient({
+      transport,
+      meter,
+      tracer: await findTracer(),
+      onClose: () => transport.close(),
+    });
+  }
   const tasks = createDoorTasks({ transport, caller: createDoorCaller({ transport, user }) });
   const onClose = async () => {
     tasks.close();

@@ -43,6 +43,7 @@ export type {
   TrailRecord,
   Workforce,
 } from "./ports.ts";
+export { codeOfThrown } from "./spans.ts";
 export { blobsOf, renewBlobs } from "./stores/blob-refs.ts";
 export { createBlobRenewer, type RenewalReport } from "./stores/blob-renewer.ts";
 export { bodyHeaders, isLarge, packLarge, unpackResult, unpackStored } from "./stores/bodies.ts";

@@ -135,6 +135,16 @@ export const API: Board = {
           width: 6,
           queries: [{ expr: perSecond("murmur_metric_labels_folded_total", ["label"]), legend: "{{label}}" }],
         },
+        {
+          title: "Lost spans",
+          kind: "lines",
+          unit: "per second",
+          shows:
+            "Spans of sampled traces that did not reach the collector, by reason. No task waits for them.",
+          todo: "not_sent: look at the collector and at OTEL_EXPORTER_OTLP_ENDPOINT; queue_full: sample fewer traces (docs/traces.md).",
+          width: 6,
+          queries: [{ expr: perSecond("murmur_spans_dropped_total", ["reason"]), legend: "{{reason}}" }],
+        },
       ],
     },
   ],

@@ -2,7 +2,16 @@
 // `timeout` when the time limit of an ask has passed. host.ts and mailbox.ts pass the asks to it.
 // I1: each received ask gets exactly one reply: the output, an error, or `timeout` once its time limit has passed.
 // I2: the queues of waiting asks are bounded, per capability and per agent; beyond the bound the reply is `rate_limited`.
-import { type Clock, type Logger, newId, readTraceFacts, showText, traceOf } from "../../base/index.ts";
+import {
+  type Clock,
+  type Logger,
+  newId,
+  readTraceFacts,
+  type Span,
+  showText,
+  type Tracer,
+  traceOf,
+} from "../../base/index.ts";
 import {
   type Encoding,
   HEADERS,
@@ -15,7 +24,7 @@ import {
   toSwarmError,
 } from "../../protocol/index.ts";
 import type { IncomingRequest } from "../../transport/index.ts";
-import { FailureLog } from "../../work/index.ts";
+import { codeOfThrown, FailureLog } from "../../work/index.ts";
 import type { Agent } from "../agent.ts";
 import type { RunWork } from "../run/run-context.ts";
 import type { AgentSlot } from "../run/slot.ts";
@@ -44,6 +53,7 @@ interface WaitingAsk {
 export class AskDesk {
   readonly #clock: Clock;
   readonly #log: Logger;
+  readonly #tracer: Tracer;
   readonly #failures: FailureLog;
   readonly #traceFacts = readTraceFacts();
   readonly #running = new Set<AskWork>();
@@ -51,8 +61,9 @@ export class AskDesk {
   readonly #waiting = new Map<Pool | Agent, WaitingAsk[]>();
   #sweeping = false;
 
-  constructor({ clock, log }: { clock: Clock; log: Logger }) {
+  constructor({ clock, log, tracer }: { clock: Clock; log: Logger; tracer: Tracer }) {
     this.#clock = clock;
+    this.#tracer = tracer;
     this.#log = log;
     this.#failures = new FailureLog({ clock, log });
   }
@@ -137,10 +148,25 @@ export class AskDesk {
     }
     const work = new AskWork(agent.take(ask.capability, true), ask, body);
     this.#running.add(work);
-    agent.perform(work.slot, work).then(
+    this.#performInSpan(agent, work).then(
       (output) => this.#answer(work, output),
       (error: unknown) => this.#fail(work, toSwarmError(error)),
     );
+  }
+
+  /** Performs the ask in a span, a child of the asker's. */
+  async #performInSpan(agent: Agent, work: AskWork): Promise<unknown> {
+    const { request, capability } = work.ask;
+    const span = this.#tracer.isOn ? startAnswer(this.#tracer, request, capability) : null;
+    if (span === null) return agent.perform(work.slot, work);
+    try {
+      return await span.run(() => agent.perform(work.slot, work));
+    } catch (error) {
+      span.fail(codeOfThrown(error));
+      throw error;
+    } finally {
+      span.end();
+    }
   }
 
   #answer(work: AskWork, output: unknown): void {
@@ -210,6 +236,18 @@ export class AskDesk {
       if (queue.length === 0) this.#waiting.delete(queueOf);
     }
   }
+}
+
+function startAnswer(tracer: Tracer, request: IncomingRequest, capability: string): Span | null {
+  return tracer.start({
+    name: `answer ${capability}`,
+    kind: "server",
+    parent: {
+      traceparent: request.header(HEADERS.traceparent),
+      tracestate: request.header(HEADERS.tracestate),
+    },
+    attributes: { "messaging.system": "nats", "murmur.ask.to": capability },
+  });
 }
 
 function timeoutError(ask: WaitingAsk): SwarmError {

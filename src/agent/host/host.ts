@@ -6,7 +6,7 @@
 //     ask to a host that can answer it.
 // I3: the host does the follow-up work of one turn of the event loop once, at the end of the turn: it updates lifecycle
 //     states, counts the turns of work loops, reports free slots to the worker, and sends early heartbeats.
-import { createService, systemClock } from "../../base/index.ts";
+import { createService, NO_TRACER, systemClock, type Tracer } from "../../base/index.ts";
 import {
   type AgentStatus,
   checkClass,
@@ -55,6 +55,7 @@ class AgentHost implements Host, AgentHostPort {
   readonly exec: AgentHostPort["exec"];
   readonly locks: AgentHostPort["locks"];
   readonly votes: AgentHostPort["votes"];
+  readonly tracer: Tracer;
   readonly hostId: string;
   readonly agentClass: string;
   readonly version: string;
@@ -93,6 +94,7 @@ class AgentHost implements Host, AgentHostPort {
     this.exec = options.exec;
     this.locks = options.locks;
     this.votes = options.votes;
+    this.tracer = options.tracer ?? NO_TRACER;
     this.version = options.version;
     this.restart = options.restart;
     this.link = {
@@ -101,8 +103,9 @@ class AgentHost implements Host, AgentHostPort {
       agentClass: this.agentClass,
       knownCapabilities: options.knownCapabilities,
       findClass: options.findClass,
+      tracer: this.tracer,
     };
-    this.#desk = new AskDesk({ clock: this.clock, log: options.log });
+    this.#desk = new AskDesk({ clock: this.clock, log: options.log, tracer: this.tracer });
     const count = roles.reduce((sum, role) => sum + (role.count ?? 1), 0);
     if (!Number.isInteger(count) || count < 1 || count > MAX_AGENTS) {
       throw new SwarmError(

@@ -1,6 +1,6 @@
 // The options of a host, and the interface that it offers. The worker of the work room uses a host through `Workforce`,
 // the app through `Host`.
-import type { Clock, Logger, Meter, RestartPolicy, Service } from "../../base/index.ts";
+import type { Clock, Logger, Meter, RestartPolicy, Service, Tracer } from "../../base/index.ts";
 import type { AgentStatus } from "../../protocol/index.ts";
 import type { Bus } from "../../transport/index.ts";
 import type { CapabilityLimits, Workforce } from "../../work/index.ts";
@@ -49,6 +49,8 @@ export interface HostOptions {
   roles: readonly HostRole[];
   /** The restart budget and delays of an agent that crashes; default `DEFAULT_RESTART_POLICY` of base. */
   restart?: RestartPolicy | undefined;
+  /** Makes the spans of agents, tools and asks. Without it, there are none. */
+  tracer?: Tracer | undefined;
   /** Default: the machine's own clock. */
   clock?: Clock | undefined;
 }

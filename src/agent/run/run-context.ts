@@ -2,8 +2,8 @@
 // the slot and the lifecycle to agent.ts. The parts that most tasks never use (signal, log, deadline) are made on first use,
 // because a context is made for every task.
 // I1: after `end` the context does not change the agent; abandoned code cannot move the slot.
-import type { Clock, Logger } from "../../base/index.ts";
-import { cutHead, OUTPUT_TAIL_BYTES, sleep } from "../../base/index.ts";
+import type { Clock, Logger, Tracer } from "../../base/index.ts";
+import { cutHead, inSpan, OUTPUT_TAIL_BYTES, sleep } from "../../base/index.ts";
 import {
   type ExecRequest,
   type ExecResult,
@@ -18,6 +18,7 @@ import {
   type Task,
   type WaitingReason,
 } from "../../protocol/index.ts";
+import { codeOfThrown } from "../../work/index.ts";
 import type {
   AgentContext,
   AgentLock,
@@ -42,6 +43,7 @@ export interface RunPorts {
   readonly exec: Exec | undefined;
   readonly locks: LockPort | undefined;
   readonly votes: VotePort | undefined;
+  readonly tracer: Tracer;
 }
 
 /** The part of the agent that a run context needs. */
@@ -159,7 +161,9 @@ export class RunContext implements AgentContext {
       throw stepError(`an attempt has at most ${MAX_STEPS} steps; split the task`);
     this.#steps.add(whole);
     try {
-      return (await this.#work.step(whole, { once }, work)) as T;
+      const spec = { name: `step ${name}`, kind: "internal", attributes: { "murmur.step": whole } } as const;
+      const perform = () => this.#work.step(whole, { once }, work);
+      return (await inSpan(this.#owner.ports.tracer, spec, perform, codeOfThrown)) as T;
     } catch (error) {
       // The attempt is over: no code of its author may catch this and go on.
       if (error instanceof StepWait || (error instanceof SwarmError && error.code === "stale_attempt")) {
@@ -190,10 +194,9 @@ export class RunContext implements AgentContext {
         { field: "exec" },
       );
     }
-    const ended = await this.waitFor(
-      "tool",
-      ports.exec(narrow(command, execLimits), { signal: this.signal }),
-    );
+    const { exec, tracer } = ports;
+    const run = () => exec(narrow(command, execLimits), { signal: this.signal });
+    const ended = await this.waitFor("tool", inSpan(tracer, toolSpan(command), run, codeOfThrown));
     if (ended.exitCode !== 0) this.#failedCommand = { program: command.argv[0], ...ended };
     return ended;
   }
@@ -312,6 +315,13 @@ export class RunContext implements AgentContext {
     const releaseAll = () => locks.end(false);
     this.#code?.then(releaseAll, releaseAll);
   }
+}
+
+/** The span of a command: its program is the tool, and its arguments are left out, because they may quote a payload. */
+function toolSpan({ argv: [program] }: ExecRequest) {
+  const name = program.slice(program.lastIndexOf("/") + 1);
+  const attributes = { "gen_ai.operation.name": "execute_tool", "gen_ai.tool.name": name };
+  return { name: `execute_tool ${name}`, kind: "internal", attributes } as const;
 }
 
 function stepError(message: string): SwarmError {

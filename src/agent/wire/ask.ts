@@ -2,7 +2,7 @@
 // body is the input, the reply's body the output; a reply with the header `Nats-Service-Error-Code` carries an error.
 // Leaves the choice of an agent, and the waiting asks, to host/ask-desk.ts.
 import { z } from "zod";
-import { sleep } from "../../base/index.ts";
+import { inSpan, NO_TRACER, type Span, sleep, type Tracer } from "../../base/index.ts";
 import {
   CONTENT_TYPES,
   checkName,
@@ -27,7 +27,7 @@ import {
   type IncomingRequest,
   NoSubscriberError,
 } from "../../transport/index.ts";
-import { errorReply } from "../../work/index.ts";
+import { codeOfThrown, errorReply } from "../../work/index.ts";
 import { type AskOptions, DEFAULT_ASK_TIMEOUT_MS } from "../define/context.ts";
 
 /**
@@ -44,6 +44,8 @@ export interface AskLink {
   readonly agentClass?: string | undefined;
   readonly findClass?: FindClass | undefined;
   /** Lists the capabilities that the swarm knows, for the error about an ask that no agent takes. */
+  /** Makes the spans of asks; without it, asks have none. */
+  readonly tracer?: Tracer | undefined;
   readonly knownCapabilities?: (() => Promise<readonly string[]>) | undefined;
 }
 
@@ -61,9 +63,11 @@ export function askCapability(
   input: unknown,
   options: AskOptions & { signal?: AbortSignal | undefined } = {},
 ): Promise<unknown> {
-  return sendAsk(link.bus, link.subjects.ask(capability), input, options).catch(async (error: unknown) => {
-    throw error instanceof NoSubscriberError ? await explainSilence(link, capability, error) : error;
-  });
+  return sendAsk(link, link.subjects.ask(capability), input, { ...options, to: capability }).catch(
+    async (error: unknown) => {
+      throw error instanceof NoSubscriberError ? await explainSilence(link, capability, error) : error;
+    },
+  );
 }
 
 /** The error for an ask that no agent takes: a capability that no agent has ever offered is probably misspelt. */
@@ -91,9 +95,9 @@ export async function askAgent(
   input: unknown,
   options: AskOptions & { signal?: AbortSignal | undefined } = {},
 ): Promise<unknown> {
-  const { bus, subjects, agentClass = DEFAULT_CLASS, findClass } = link;
+  const { subjects, agentClass = DEFAULT_CLASS, findClass } = link;
   const ask = (of: string) =>
-    sendAsk(bus, subjects.agent({ class: of, agent: agentId }, "ask"), input, options);
+    sendAsk(link, subjects.agent({ class: of, agent: agentId }, "ask"), input, { ...options, to: "agent" });
   checkName(agentId, "agentId");
   const known = (await findClass?.(agentId, { isAgain: false })) ?? agentClass;
   try {
@@ -106,12 +110,14 @@ export async function askAgent(
   }
 }
 
+/** `to`: the capability, or `agent` for one named agent; it names the span. */
 async function sendAsk(
-  bus: Bus,
+  { bus, tracer = NO_TRACER }: Pick<AskLink, "bus" | "tracer">,
   subject: string,
   input: unknown,
-  { timeoutMs = DEFAULT_ASK_TIMEOUT_MS, signal }: AskOptions & { signal?: AbortSignal | undefined },
+  options: AskOptions & { signal?: AbortSignal | undefined; to: string },
 ): Promise<unknown> {
+  const { timeoutMs = DEFAULT_ASK_TIMEOUT_MS, signal, to } = options;
   if (!isWaitMs(timeoutMs)) {
     throw new SwarmError(
       "invalid_input",
@@ -122,7 +128,23 @@ async function sendAsk(
   const body = encodeBounded(input, "json", "input");
   let headers = contentHeaders(body, "json");
   if (timeoutMs !== DEFAULT_ASK_TIMEOUT_MS) headers = { ...headers, [HEADERS.wait]: String(timeoutMs) };
-  return readReply(await bus.request(subject, body, { timeoutMs, signal, headers }));
+  const attributes = { "messaging.system": "nats", "murmur.ask.to": to };
+  return inSpan(
+    tracer,
+    { name: `ask ${to}`, kind: "client", attributes },
+    async (span) => {
+      if (span !== null) headers = { ...headers, ...traceHeadersOf(span) };
+      return readReply(await bus.request(subject, body, { timeoutMs, signal, headers }));
+    },
+    codeOfThrown,
+  );
+}
+
+function traceHeadersOf({ headers: { traceparent, tracestate } }: Span): Headers {
+  return {
+    ...(traceparent === undefined ? {} : { [HEADERS.traceparent]: traceparent }),
+    ...(tracestate === undefined ? {} : { [HEADERS.tracestate]: tracestate }),
+  };
 }
 
 /** The body of an error reply. Unknown codes are accepted, because a newer agent may have more codes. */

@@ -19,8 +19,11 @@ export interface Ports {
   readonly signal: AbortSignal;
   /** The swarm's connection. @throws SwarmError `unavailable` when no server answers within the timeout. */
   transport(): Promise<Transport>;
-  /** The tasks of the swarm. @throws SwarmError as `transport` does. */
-  tasks(): Promise<TaskClient>;
+  /**
+   * The tasks of the swarm. `isTraced`: its submits are traced where the environment asks for traces, which loads a library; default
+   * false. @throws SwarmError as `transport` does.
+   */
+  tasks(options?: { isTraced: boolean }): Promise<TaskClient>;
   /** The directory that relative paths start from. */
   readonly directory: string;
   /** The environment of the process. */

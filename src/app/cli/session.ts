@@ -1,5 +1,11 @@
 // The session of one command: its settings, terminal and log, its interrupts, and connections that are made when they are needed.
-import { createLazyLogger, createLogger, createSilentMeter, silentLogger } from "../../base/index.ts";
+import {
+  createLazyLogger,
+  createLogger,
+  createSilentMeter,
+  newInstanceId,
+  silentLogger,
+} from "../../base/index.ts";
 import { SwarmError, toSwarmError } from "../../protocol/index.ts";
 import type { Transport } from "../../transport/index.ts";
 import type { TaskClient } from "../../work/index.ts";
@@ -8,6 +14,7 @@ import { withinTimeout } from "../operations/time-limit.ts";
 import type { Advisor } from "../permissions/index.ts";
 import { SUPERVISED } from "../supervisor/supervisor-link.ts";
 import { refuseDeadSwarm, resolveTarget } from "../target.ts";
+import type { Tracing } from "../tracing/sdk.ts";
 import type { Ports } from "./command.ts";
 import { showLogLine } from "./log-lines.ts";
 import { createTerminal, type TerminalStream } from "./terminal.ts";
@@ -56,6 +63,7 @@ export async function openSession(
   const interrupts = followInterrupts(controller);
   let transport: Promise<Transport> | undefined;
   let advisor: Advisor | undefined;
+  let traces: Promise<Tracing> | undefined;
   let tasks: Promise<TaskClient> | undefined;
 
   const connect = async () => {
@@ -98,6 +106,17 @@ export async function openSession(
       (late) => void late.close(),
     );
   };
+  const startTraces = () => {
+    traces ??= import("../tracing/sdk.ts").then(({ startTracing }) =>
+      startTracing(environment, {
+        service: "cli",
+        processId: newInstanceId("cli"),
+        log,
+        meter: createSilentMeter(),
+      }),
+    );
+    return traces;
+  };
   const ports: Omit<Ports, "answer" | "print" | "json"> = {
     config,
     sources,
@@ -114,10 +133,11 @@ export async function openSession(
       });
       return transport;
     },
-    tasks: () => {
+    tasks: ({ isTraced } = { isTraced: false }) => {
       tasks ??= ports.transport().then(async (connected) => {
         const { createTaskClient } = await import("../../work/index.ts");
-        return createTaskClient({ transport: connected, meter: createSilentMeter() });
+        const tracer = isTraced ? (await startTraces()).tracer : undefined;
+        return createTaskClient({ transport: connected, meter: createSilentMeter(), tracer });
       });
       tasks.catch(() => {
         tasks = undefined;
@@ -139,6 +159,7 @@ export async function openSession(
       interrupts.close();
       closing.abort(new SwarmError("cancelled", "the command has ended")); // ends an attempt that took too long
       (await tasks?.catch(() => undefined))?.close();
+      await (await traces?.catch(() => undefined))?.close();
       await (await transport?.catch(() => undefined))?.close();
     },
   };

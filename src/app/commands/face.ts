@@ -9,7 +9,7 @@ import type { Command, FieldFacts, Ports } from "../cli/command.ts";
 import { operatorName } from "../cli/operator.ts";
 import { READ_TIMEOUT_MS } from "../cli/session.ts";
 import type { Terminal } from "../cli/terminal.ts";
-import { type Operation, type OperationContext, perform } from "../operations/operation.ts";
+import { type Access, type Operation, type OperationContext, perform } from "../operations/operation.ts";
 import { withinTimeout } from "../operations/time-limit.ts";
 
 /** A command that has the fields of its operation. */
@@ -65,7 +65,7 @@ export async function callOperation<I extends z.ZodType, O extends z.ZodType, E 
   const user = ports.config.operateAs;
   const performed =
     user === undefined
-      ? perform(operation, await directContext(ports, transport, leftMs), checked, onEvent)
+      ? perform(operation, await directContext(ports, transport, leftMs, operation.access), checked, onEvent)
       : callThroughDoor(
           { transport, user, signal: ports.signal, timeoutMs: leftMs },
           operation,
@@ -106,13 +106,15 @@ async function directContext(
   ports: Ports,
   transport: Transport,
   timeoutMs: number,
+  access: Access,
 ): Promise<OperationContext> {
   return {
     transport,
-    tasks: await ports.tasks(),
+    tasks: await ports.tasks({ isTraced: access === "submit" }),
     office: createOfficeClient({ transport }),
     signal: ports.signal,
     agentClass: ports.config.agentClass,
+    traceUrl: ports.config.traceUrl,
     caller: { name: operatorName(), role: "cli" },
     timeoutMs,
   };

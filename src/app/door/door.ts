@@ -54,6 +54,7 @@ export interface DoorParts {
   /** The groups of agents: see {@link OperationContext}. */
   readonly scaling?: OperationContext["scaling"];
   readonly problems?: OperationContext["problems"];
+  readonly traceUrl?: OperationContext["traceUrl"];
   readonly advise?: OperationContext["advise"];
   readonly auditor: Auditor;
   readonly onRefused: (refused: RefusedOperation) => void;
@@ -201,7 +202,7 @@ class OperateDoor {
     value: unknown,
   ): Promise<unknown> {
     const { request, running, rights, operation, timeoutMs, encoding, replies } = call;
-    const { transport, tasks, scaling, problems, advise, auditor } = this.#parts;
+    const { transport, tasks, scaling, problems, traceUrl, advise, auditor } = this.#parts;
     const given = parse(operation.input, value, operation.name);
     const input = await this.#authorise(rights, operation, given);
     running.controller.signal.throwIfAborted();
@@ -212,6 +213,7 @@ class OperateDoor {
         tasks,
         scaling,
         problems,
+        traceUrl,
         advise,
         office: createOfficeClient({ transport }),
         signal: running.controller.signal,

@@ -53,6 +53,7 @@ export interface ServedSwarm {
   scaling?: OperationContext["scaling"];
   /** The watch over the problems, see {@link OperationContext}. */
   problems?: OperationContext["problems"];
+  traceUrl?: OperationContext["traceUrl"];
   /** Stores the audit entries of operations; default as in {@link OperationContext}. */
   auditor?: OperationContext["auditor"];
   /** Default {@link OFFICE_WAIT_MS}. */
@@ -288,7 +289,7 @@ const NEVER_ABORTED = new AbortController().signal;
 const CALLER = { name: "http", role: "api" };
 
 function contextOf(
-  { transport, tasks, scaling, problems, auditor }: ServedSwarm,
+  { transport, tasks, scaling, problems, traceUrl, auditor }: ServedSwarm,
   more: Pick<OperationContext, "timeoutMs" | "request"> = {},
 ): OperationContext {
   const office = createOfficeClient({ transport });
@@ -298,6 +299,7 @@ function contextOf(
     office,
     scaling,
     problems,
+    traceUrl,
     signal: NEVER_ABORTED,
     caller: CALLER,
     auditor,

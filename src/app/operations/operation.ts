@@ -42,6 +42,8 @@ export interface OperationContext {
   readonly timeoutMs?: number | undefined;
   /** The class of agents that `swarm-init` makes a stream of placed tasks for; default `default`. */
   readonly agentClass?: string | undefined;
+  /** The setting `traceUrl`. */
+  readonly traceUrl?: string | undefined;
   /** The groups of agents and their work; only where the permissions, which list the groups, are read. */
   readonly scaling?: Pick<GroupWorkCounter, "count" | "names"> | undefined;
   /** The advice about an operation that NATS refused a user; only in a process that has permissions.yaml. */

@@ -354,12 +354,20 @@ export const retryTask = defineOperation({
 });
 
 /** The status of a task; while it waits, with the pause of its capability. */
+/** Adds the address of the task's trace. A trace id has hexadecimal digits only, so it needs no escapes. */
+function withTraceUrl(status: TaskStatus, traceUrl: string | undefined): TaskStatus {
+  const { traceId } = status;
+  if (traceUrl === undefined || traceId === undefined) return status;
+  return { ...status, traceUrl: traceUrl.replaceAll("{traceId}", traceId) };
+}
+
 async function showWithPause(context: OperationContext, task: string): Promise<TaskStatus> {
-  const status = await context.tasks.statusWithHistory(task);
+  const found = await context.tasks.statusWithHistory(task);
+  const status = withTraceUrl(found, context.traceUrl);
   const { capability, state } = status;
   if (state !== "pending" && state !== "retrying" && state !== "scheduled") return status;
   const { capabilities } = await readCapabilities(context);
-  const found = capabilities.find((each) => each.capability === capability);
-  if (found === undefined || found.state === "open" || found.state === "resuming") return status;
-  return { ...status, paused: { since: found.since, by: found.by } };
+  const queue = capabilities.find((each) => each.capability === capability);
+  if (queue === undefined || queue.state === "open" || queue.state === "resuming") return status;
+  return { ...status, paused: { since: queue.since, by: queue.by } };
 }

@@ -136,7 +136,7 @@ function assembleAgents(
     onReady: (facts: AgentsReady) => void;
   },
 ): Assembly {
-  const { transport, meter, log, processId } = parts;
+  const { transport, meter, log, processId, tracer } = parts;
   const { ports, role, definitions, onReady } = options;
   const { agentClass } = ports.config;
   const writer = createProcessAudit(parts, role.replaceAll("+", "_"));
@@ -152,6 +152,7 @@ function assembleAgents(
     transport,
     meter,
     log,
+    tracer,
     hostId: processId,
     agentClass,
     role,
@@ -168,6 +169,7 @@ function assembleAgents(
     transport,
     meter,
     log,
+    tracer,
     hostId: processId,
     agentClass,
     workforce: host.workforce,

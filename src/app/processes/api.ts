@@ -91,8 +91,9 @@ function assembleApi(
     onReady,
   }: { permissions: FollowedPermissions | undefined; onReady: (facts: ApiReady) => void },
 ): Assembly {
-  const { transport, meter, log } = parts;
-  const tasks = createTaskClient({ transport, meter, log });
+  const { transport, meter, log, tracer } = parts;
+  const { traceUrl } = config;
+  const tasks = createTaskClient({ transport, meter, log, tracer });
   const writer = createProcessAudit(parts, "api");
   const auditor = auditThrough(writer);
   const refused = auditRefusedOperations({ audit: writer.audit, log });
@@ -108,7 +109,7 @@ function assembleApi(
     permissions === undefined
       ? createFrontDoor({ transport, client: tasks, log })
       : createOperateDoor({
-          ...{ transport, tasks, scaling, problems, meter, log, auditor, operations: OPERATIONS },
+          ...{ transport, tasks, scaling, problems, traceUrl, meter, log, auditor, operations: OPERATIONS },
           rightsOf: (user) => locateRights(user, permissions.located),
           advise: (refused) => adviceFor(refused, permissions.located, transport.prefix),
           onRefused: refused.onRefused,
@@ -155,7 +156,7 @@ function assembleApi(
       const { httpHost: host, httpPort: port } = config;
       const token = createApiToken(config, { log });
       const routes = apiRoutes({
-        ...{ transport, tasks, scaling, problems, log, meter, host, token, probes, auditor },
+        ...{ transport, tasks, scaling, problems, traceUrl, log, meter, host, token, probes, auditor },
         onRefused: refused.onRefused,
       });
       const listening = await listen(routes, { host, port, what: "the HTTP API" });

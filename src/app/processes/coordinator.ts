@@ -68,7 +68,7 @@ export function assembleCoordinator(
   { id, members }: CoordinatorIdentity,
   onReady: (facts: CoordinatorReady) => void,
 ): Assembly & { findProblem(): string | null } {
-  const { transport, meter, log } = parts;
+  const { transport, meter, log, tracer } = parts;
   const { clock } = transport; // every coordinator decides by the same time, so a change of the office shifts no wait
   const writer = createProcessAudit(parts, "coordinator");
   meter.startAtZero({ strategy: BALLOT_STRATEGIES, outcome: [...BALLOT_OUTCOMES, "cancelled"] });
@@ -90,8 +90,8 @@ export function assembleCoordinator(
     return problem === NO_LEADER && foreign.problem() !== null ? null : problem;
   };
   const placement = createPlacement({ transport, office, meter, log, seed: seed + 1 });
-  const tasks = createTaskClient({ transport, meter, log });
-  const ballots = createBallots({ transport, clock, office, placement, tasks, meter, log, audit });
+  const tasks = createTaskClient({ transport, meter, log, tracer });
+  const ballots = createBallots({ transport, clock, office, placement, tasks, meter, log, tracer, audit });
   const measure = () => {
     office.measure();
     measureBudgets(office, meter);

@@ -9,10 +9,13 @@ import {
   type Exporter,
   type Logger,
   type Meter,
+  NO_TRACER,
   newInstanceId,
   type Service,
   stopAll,
+  type Tracer,
   untilAborted,
+  withLiveFields,
 } from "../../base/index.ts";
 import { createSubjects, encode, type StreamKey, SwarmError } from "../../protocol/index.ts";
 import { connectNats, describeSkew, type Transport } from "../../transport/index.ts";
@@ -25,6 +28,7 @@ import { type Check, Readiness } from "../http/readiness.ts";
 import { createAdvisor, type LocatedPermissions } from "../permissions/index.ts";
 import { joinSupervisor } from "../supervisor/supervisor-link.ts";
 import { refuseDeadSwarm, resolveTarget } from "../target.ts";
+import { DROP_REASONS, startTracing } from "../tracing/sdk.ts";
 import { VERSION } from "../version.ts";
 import { CLOCK_SKEW_FACT, createDiscovery } from "./discovery.ts";
 import { permissionsCheck } from "./permissions-check.ts";
@@ -39,6 +43,7 @@ export interface ProcessParts {
   meter: Meter;
   transport: Transport;
   processId: string;
+  tracer: Tracer;
 }
 
 /**
@@ -112,7 +117,8 @@ export async function runProcess(ports: Ports, start: ProcessStart): Promise<voi
   const { config } = ports;
   const { role } = start;
   const processId = start.processId ?? newInstanceId(role.replaceAll("+", "_"));
-  const log = ports.log.child({ process: processId });
+  let tracer = NO_TRACER;
+  const log = withLiveFields(ports.log.child({ process: processId }), () => tracer.active());
   const stopper = new AbortController();
   const signal = AbortSignal.any([ports.signal, stopper.signal]);
   let passOn: (diedProcessId: string) => void = () => undefined;
@@ -132,6 +138,7 @@ export async function runProcess(ports: Ports, start: ProcessStart): Promise<voi
     operation: ["publish", "subscribe"],
     kind: FENCED_KINDS[exporter],
     cause: REDELIVERY_CAUSES,
+    reason: DROP_REASONS,
   });
   const stage = new Stage();
   signal.addEventListener("abort", () => stage.enter("stopping"), { once: true });
@@ -160,6 +167,9 @@ export async function runProcess(ports: Ports, start: ProcessStart): Promise<voi
     });
     started.push(endWith("probes", () => own.close())); // first, so that /livez answers until the end
     log.info({ probes: own.url }, "serving /livez, /readyz and /metrics");
+    const tracing = await startTracing(ports.environment, { service: exporter, processId, log, meter });
+    started.push(endWith("traces", tracing.close));
+    tracer = tracing.tracer;
     stage.enter(start.loading);
     const kind = await untilAborted(Promise.resolve(start.load()), signal);
     stage.enter("connecting to NATS");
@@ -189,7 +199,7 @@ export async function runProcess(ports: Ports, start: ProcessStart): Promise<voi
 
     await untilAborted(connection.clock.sync(), signal);
     started.push(endWith("clock", connection.clock.keep()));
-    const assembly = kind.assemble({ log, meter, transport: connection, processId });
+    const assembly = kind.assemble({ log, meter, transport: connection, processId, tracer });
     const { records, listeners, core, doors } = assembly.services;
     for (const service of [...records, ...listeners, ...core, ...doors]) {
       started.push(service); // before its start: a start that fails half-way is stopped too

@@ -5,6 +5,7 @@
 import {
   createSilentMeter,
   type Logger,
+  NO_TRACER,
   newInstanceId,
   type Service,
   sleep,
@@ -49,7 +50,7 @@ export async function runInside(options: {
     await start(endWith("clock", transport.clock.keep()));
     await start(createMover({ transport, meter, log }));
     if (withCoordinator) {
-      const parts = { transport, log, meter, processId: newInstanceId("coordinator") };
+      const parts = { transport, log, meter, tracer: NO_TRACER, processId: newInstanceId("coordinator") };
       const { services, findProblem } = assembleCoordinator(parts, ALONE, () => undefined);
       const { records, listeners, core, doors } = services;
       for (const service of [...records, ...listeners, ...core, ...doors]) await start(service);

@@ -160,6 +160,16 @@ export const PROCESS_METRICS = {
     exporters: EXPORTERS,
     replicas: "sum",
   },
+  spansDropped: {
+    name: "murmur_spans_dropped_total",
+    type: "counter",
+    unit: "spans",
+    help: "Spans of sampled traces that were not sent, by reason: queue_full (more spans than the endpoint takes), not_sent (the endpoint refused them or did not answer).",
+    labels: ["reason"],
+    exporters: EXPORTERS,
+    replicas: "sum",
+    startsAtZero: true,
+  },
   buildInfo: {
     name: "murmur_build_info",
     type: "gauge",

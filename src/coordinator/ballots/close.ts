@@ -6,7 +6,15 @@
 //     has no receipt, byte for byte; a result subject takes one message, so a repeat changes nothing.
 // E2  The closer stores the receipt only after the result is stored (by this coordinator or another one) and the open
 //     questions are withdrawn.
-import { type Clock, type Logger, type Meter, sleep, toIsoTime, utf8Bytes } from "../../base/index.ts";
+import {
+  type Clock,
+  type Logger,
+  type Meter,
+  sleep,
+  type Tracer,
+  toIsoTime,
+  utf8Bytes,
+} from "../../base/index.ts";
 import {
   type BallotResult,
   certainAnswersOf,
@@ -80,6 +88,7 @@ interface CloserParts {
   tasks: Pick<TaskClient, "cancelQuestions">;
   log: Logger;
   meter: Meter;
+  tracer: Tracer;
   audit?: Audit | undefined;
   clock: Clock;
 }
@@ -127,7 +136,25 @@ export class BallotCloser {
     meter.ballots.inc({ strategy: verdict.strategy, outcome });
     meter.ballotSeconds.observe((clock.now() - ballot.openedAtMs) / 1_000);
     if (!isCancelled) meter.ballotAgreement.observe(verdict.agreement);
+    this.#trace(ballot, verdict, outcome);
     return { ending: { ...end, ballot }, body: packed.body, questions };
+  }
+
+  /** Makes the span of a ballot, from its opening to its verdict; the coordinator that stored the end makes it. */
+  #trace({ id, capability, traceparent, openedAtMs }: OpenBallot, verdict: Verdict, outcome: string): void {
+    const { tracer } = this.#parts;
+    if (!tracer.isOn) return;
+    const attributes = {
+      "murmur.ballot.id": id,
+      "murmur.ballot.strategy": verdict.strategy,
+      "murmur.ballot.outcome": outcome,
+      "murmur.ballot.rounds": verdict.rounds,
+      "murmur.ballot.agreement": verdict.agreement,
+      "murmur.task.capability": capability,
+    };
+    const name = `ballot ${verdict.strategy}`;
+    const from = { parent: { traceparent }, root: id, startMs: openedAtMs };
+    tracer.start({ name, kind: "internal", ...from, attributes })?.end();
   }
 
   /**

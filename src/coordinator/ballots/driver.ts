@@ -10,9 +10,11 @@ import {
   createService,
   type Logger,
   type Meter,
+  NO_TRACER,
   type Service,
   systemChance,
   systemClock,
+  type Tracer,
 } from "../../base/index.ts";
 import {
   type Ballot,
@@ -75,6 +77,8 @@ interface BallotParts {
   tasks: Pick<TaskClient, "cancelQuestions">;
   log: Logger;
   meter: Meter;
+  /** Makes a span for each ballot; without it, there are none. */
+  tracer?: Tracer | undefined;
   /** Records refused votes and answers at once; without it they are only in the verdict. */
   audit?: Audit | undefined;
   clock?: Clock;
@@ -142,6 +146,7 @@ class BallotRunner implements BallotDriver {
     this.#reporter = new BallotReporter(shared);
     this.#closer = new BallotCloser({
       ...shared,
+      tracer: parts.tracer ?? NO_TRACER,
       results: createResultStore({
         transport,
         subjects: this.#subjects,

@@ -47,6 +47,10 @@ export const taskStatusSchema = z.object({
    */
   paused: z.object({ since: z.string().nullable(), by: z.string().nullable() }).optional(),
   result: resultSchema.optional(),
+  /** The trace of the task: of its message, or of its result when it has ended. Absent when the trace was not sampled. */
+  traceId: z.string().optional(),
+  /** The address of the trace, where the setting `traceUrl` is given. */
+  traceUrl: z.string().optional(),
   /** The attempts with their times, agents, errors and stacks. Only the answer about one task has it. */
   history: taskHistorySchema.optional(),
 });

@@ -19,6 +19,7 @@ import {
   type Logger,
   type Meter,
   readTraceFacts,
+  type Tracer,
   toIsoTime,
 } from "../../base/index.ts";
 import {
@@ -47,6 +48,7 @@ import { buryUnreadable, createResultStore, type ResultStore } from "../stores/r
 import { createTrailReader } from "../stores/trail.ts";
 import { createAdmission } from "./admission.ts";
 import { type AttemptEnd, type AttemptEvents, RunningAttempt, TICK_MS } from "./attempt.ts";
+import { runInSpan } from "./attempt-span.ts";
 import { asTerminal, timeoutErrorOf } from "./errors.ts";
 import { FailureLog } from "./failure-log.ts";
 import { HandOver, isRouted } from "./hand-over.ts";
@@ -74,6 +76,7 @@ export interface DeliveryParts {
   hasKey(task: KnownTask): boolean;
   /** The deliveries that this host gave back. */
   returns: Returns;
+  tracer: Tracer;
   /** Reads the trails of tasks for a process that may not; default: the streams are read. */
   trail?: TrailReader | undefined;
   /** False once the process drains: a task that has not started by then goes back to the queue. */
@@ -333,8 +336,10 @@ export class DeliveryHandler {
       return this.#concludeUnstarted(inFlight, { status: "cancelled", error: cancelled });
     const attempt = this.#makeAttempt(inFlight, number, slot.agentId);
     inFlight.attempt = attempt;
-    const end = await attempt.run(slot);
-    await this.#settle(inFlight, attempt, end, slot);
+    const settle = (end: AttemptEnd) => this.#settle(inFlight, attempt, end, slot);
+    const { tracer } = this.#parts;
+    if (!tracer.isOn) return settle(await attempt.run(slot));
+    return runInSpan(this.#parts, inFlight, attempt, { run: () => attempt.run(slot), settle });
   }
 
   #makeAttempt(inFlight: InFlightTask, number: number, agentId: string): RunningAttempt {

@@ -49,6 +49,8 @@ export class InFlightTask implements Arrival, StepLedger {
   readonly isRepeated: boolean;
   /** The attempt; null before it starts. It stays set after the attempt has ended. */
   attempt: RunningAttempt | null = null;
+  /** The context of the attempt's span, for its result; undefined without a sampled trace. */
+  traceparent: string | undefined;
   /** True after the hand-over began. The task's placed message may then arrive at any moment, even at this host. */
   isHandingOver = false;
   readonly #journal: Journal;

@@ -162,7 +162,7 @@ export class Settlement {
     const result = resultOf(inFlight, end, error, finishedAtMs);
     let isStored: boolean;
     try {
-      isStored = await this.#parts.results.store(at, result, inFlight.encoding, inFlight.ballotId);
+      isStored = await this.#parts.results.store(at, result, inFlight.encoding, inFlight);
     } catch (error) {
       return this.#concludeUnstorable(inFlight, end, error);
     }

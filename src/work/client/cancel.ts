@@ -92,7 +92,7 @@ async function cancelStoredTask(parts: CancelParts, taskId: string, found: TaskL
   const running = await reader.findRunning(taskId, found);
   const task = { at, placement: found.placement, running };
   const result = cancelledResult(task, found.stored, parts.clock.now());
-  const stored = await results.store(at, result, "json", ballotIdOf(found.stored)); // I1
+  const stored = await results.store(at, result, "json", { ballotId: ballotIdOf(found.stored) }); // I1
   transport.bus.publish(subjects.cancel(scope, taskId), encode({}));
   await Promise.all([
     transport.log("tasks").purge({ filter: filters.taskById(taskId) }),
@@ -194,7 +194,7 @@ async function cancelStored(parts: CancelParts, log: Log, filter: string, ballot
     const result = cancelledResult(task, stored, clock.now());
     storing.push(
       results
-        .store(task.at, result, "json", ballotIdOf(stored))
+        .store(task.at, result, "json", { ballotId: ballotIdOf(stored) })
         .then((isStored) => (isStored ? closeJournal(parts, task, result) : undefined)),
     );
     if (storing.length >= STORES_IN_FLIGHT) {

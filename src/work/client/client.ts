@@ -5,9 +5,11 @@ import {
   type Clock,
   type Logger,
   type Meter,
+  NO_TRACER,
   newId,
   silentLogger,
   systemChance,
+  type Tracer,
   untilAborted,
 } from "../../base/index.ts";
 import {
@@ -107,10 +109,12 @@ export function createTaskClient(parts: {
   transport: Transport;
   meter: Meter;
   log?: Logger;
+  tracer?: Tracer | undefined;
   clock?: Clock;
   chance?: Chance;
 }): TaskClient {
   const { transport, meter, clock = transport.clock, chance = systemChance, log = silentLogger } = parts;
+  const { tracer = NO_TRACER } = parts;
   const subjects = createSubjects(transport.prefix);
   const shared = { transport, subjects, meter, clock, chance, log };
   const results = createResultStore(shared);
@@ -124,7 +128,7 @@ export function createTaskClient(parts: {
     traceOfDead: (taskId) => dead.trace(taskId),
     factsOfDead: (taskId) => dead.facts(taskId),
   });
-  const submitter = new Submitter({ ...shared, known, reader });
+  const submitter = new Submitter({ ...shared, tracer, known, reader });
   const cancelling = { ...shared, reader, results, journal };
   const purge = createTaskPurge({
     ...shared,

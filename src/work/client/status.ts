@@ -1,7 +1,7 @@
 // Computes the state of a task when a caller asks for it, from the stored messages and the replies of hosts and of the
 // office. No process stores a state. The reader looks in this order (docs/architecture.md, section 4): result, later
 // stream, the host that runs the task, journal, queue. Its caller is reader.ts.
-import type { Clock } from "../../base/index.ts";
+import { type Clock, traceIdIn } from "../../base/index.ts";
 import {
   fitsFilter,
   HEADERS,
@@ -58,7 +58,10 @@ export class StatusReader {
   /** The state of one task. @throws SwarmError `not_found`; `unavailable`. */
   async read(taskId: string): Promise<TaskStatus> {
     const location = await this.#parts.locator.locate(taskId);
-    return location === null ? this.#ofUnlocated(taskId) : this.#ofLocated(taskId, location);
+    if (location === null) return this.#ofUnlocated(taskId);
+    const status = await this.#ofLocated(taskId, location);
+    const traceId = traceIdIn(location.stored.header(HEADERS.traceparent));
+    return traceId === undefined ? status : { ...status, traceId };
   }
 
   /**

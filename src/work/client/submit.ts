@@ -6,6 +6,7 @@ import {
   type Clock,
   type Meter,
   sleep,
+  type Tracer,
   untilAborted,
 } from "../../base/index.ts";
 import {
@@ -21,6 +22,7 @@ import {
   type TaskAddress,
 } from "../../protocol/index.ts";
 import type { Transport } from "../../transport/index.ts";
+import { codeOfThrown, startSend } from "../spans.ts";
 import { bodyHeaders, isLarge, packLarge } from "../stores/bodies.ts";
 import { storeLater } from "../stores/later.ts";
 import { isScopeMarked } from "../stores/scopes.ts";
@@ -59,6 +61,7 @@ interface SubmitterParts {
   chance: Chance;
   known: KnownCapabilities;
   reader: Pick<TaskReader, "locate">;
+  tracer: Tracer;
 }
 
 /** Stores submitted tasks. */
@@ -103,7 +106,7 @@ export class Submitter {
     if (scope !== NO_SCOPE) await this.#checkScope(scope);
     if (hasOwnId && (await this.#isStored(at)))
       return { taskId, status: "accepted", duplicate: true, subject };
-    const duplicate = await this.#store(task, at, options);
+    const duplicate = await this.#send(task, at, options);
     this.#parts.meter.tasksSubmitted.inc({ capability, priority });
     return { taskId, status: "accepted", duplicate, subject };
   }
@@ -112,6 +115,21 @@ export class Submitter {
     if (!(await isScopeMarked(this.#parts.transport, scope))) return;
     const message = `the scope ${scope} was cancelled; submit the task under another scope`;
     throw new SwarmError("cancelled", message, { field: "scope" });
+  }
+
+  /** Stores the task in a span, and passes its context on with the task; true when it was stored already. */
+  async #send(task: Task, at: TaskAddress, options: SubmitOptions): Promise<boolean> {
+    const { tracer, transport } = this.#parts;
+    const span = tracer.isOn ? startSend(tracer, transport.prefix, at, options) : null;
+    if (span === null) return this.#store(task, at, options);
+    try {
+      return await this.#store(task, at, { ...options, ...span.headers });
+    } catch (error) {
+      span.fail(codeOfThrown(error));
+      throw error;
+    } finally {
+      span.end();
+    }
   }
 
   /** Stores the task where it belongs by its `notBefore`; true when it was stored there already. */

@@ -33,13 +33,19 @@ const SETTLE_BACKOFF = { backoffMs: 200, factor: 2, maxBackoffMs: 5_000, jitter:
 /** The most tries of such an append, about a minute in all; then the caller leaves the task to its redelivery. */
 const SETTLE_TRIES = 15;
 
+/** The headers of a result's message for a ballot and for a trace. `traceparent`: the context of the span that made it. */
+export interface ResultMarks {
+  readonly ballotId?: string | undefined;
+  readonly traceparent?: string | undefined;
+}
+
 /** Stores and reads results and dead letters. */
 export interface ResultStore {
   /**
    * Stores the result; false when the task has a result already (I1). `ballotId`: the task asks a seat of this ballot, so
    * the metrics count an answer of a ballot and not a task. @throws SwarmError `unavailable` after {@link SETTLE_TRIES} tries.
    */
-  store(at: TaskAddress, result: Result, encoding: Encoding, ballotId?: string): Promise<boolean>;
+  store(at: TaskAddress, result: Result, encoding: Encoding, marks?: ResultMarks): Promise<boolean>;
   /** As `store`, with encoded bytes: of the result, or of a blob reference to it. */
   storeBytes(at: TaskAddress, status: ResultStatus, bytes: Uint8Array, encoding: Encoding): Promise<boolean>;
   /**
@@ -90,12 +96,13 @@ export function createResultStore(parts: {
     status: ResultStatus,
     bytes: Uint8Array,
     encoding: Encoding,
-    ballotId?: string,
+    { ballotId, traceparent }: ResultMarks = {},
   ): Promise<boolean> {
     const { capability, scope, taskId } = at;
     const headers = bodyHeaders(encoding);
     const subject = subjects.result(capability, scope, taskId);
-    const marked = ballotId === undefined ? headers : { ...headers, [HEADERS.ballot]: ballotId };
+    const seated = ballotId === undefined ? headers : { ...headers, [HEADERS.ballot]: ballotId };
+    const marked = traceparent === undefined ? seated : { ...seated, [HEADERS.traceparent]: traceparent };
     const stored = await appendSettled(results, subject, bytes, marked);
     if (stored)
       (ballotId === undefined ? meter.tasksFinished : meter.ballotAnswers).inc({ capability, status });
@@ -112,11 +119,11 @@ export function createResultStore(parts: {
   }
 
   return {
-    async store(at, result, encoding, ballotId) {
+    async store(at, result, encoding, marks = {}) {
       let bytes = encode(result, encoding);
       if (isLarge(bytes)) bytes = await packLarge(bytes, encoding, transport.blobs);
-      const stored = await storeBytes(at, result.status, bytes, encoding, ballotId);
-      if (stored && ballotId === undefined) countFailure(meter, at, result);
+      const stored = await storeBytes(at, result.status, bytes, encoding, marks);
+      if (stored && marks.ballotId === undefined) countFailure(meter, at, result);
       return stored;
     },
     storeBytes,

@@ -11,8 +11,10 @@ import {
   createService,
   type Logger,
   type Meter,
+  NO_TRACER,
   type Service,
   systemChance,
+  type Tracer,
 } from "../../base/index.ts";
 import {
   ACK_RENEW_MS,
@@ -95,6 +97,7 @@ interface WorkerParts {
   trail?: TrailReader | undefined;
   /** False: the worker makes no queue consumer, and waits for a missing one. Default: it makes missing ones. */
   createsConsumers?: boolean | undefined;
+  tracer?: Tracer | undefined;
   clock?: Clock;
   chance?: Chance;
 }
@@ -154,6 +157,7 @@ class TaskWorker {
       meter,
       audit,
       trail: parts.trail,
+      tracer: parts.tracer ?? NO_TRACER,
       permitFor: (task) => this.#allowance.permitFor(task),
       hasKey: (task) => this.#allowance.hasKey(task),
       returns,

@@ -16,7 +16,7 @@ const EXPORTER_OF: Readonly<Record<string, Exporter>> = {
   echo: "agent",
 };
 
-/** The most series of metrics whose series come one by one, with what happened: V8's four kinds of collection, the five kinds of request. */
+/** The most series of metrics whose series come one by one as the process works: V8's four kinds of collection, the five kinds of request. */
 const LATER: Readonly<Record<string, number>> = {
   nodejs_gc_duration_seconds: 4 * 9,
   murmur_nats_request_seconds: 5 * 16,

@@ -47,6 +47,7 @@ export function renderStatus(status: TaskStatus, terminal: Terminal): string {
     queued: status.queuedMs === null ? null : showDuration(status.queuedMs),
     ran: status.result === undefined ? null : showDuration(status.result.ranMs),
     finished: status.result?.finishedAt ?? null,
+    trace: status.traceUrl ?? status.traceId ?? null,
   };
   const lines = Object.entries(facts)
     .filter(([, value]) => value !== null)
