@@ -166,7 +166,7 @@ export const FAULTS: readonly Fault[] = [
     name: "an agent hangs",
     fires: ["MurmurAgentsStuck"],
     withinSeconds: 90,
-    inject: async (world) => hold(world, 1, { input: { $fail: "hang" } }),
+    inject: async (world) => hold(world, 1, { input: { $fail: "hang" }, timeoutMs: 600_000 }),
     mend: async (world) => {
       await release(world);
       await world.process("echo").kill();
@@ -176,7 +176,7 @@ export const FAULTS: readonly Fault[] = [
   {
     name: "an event loop is blocked",
     fires: ["MurmurTargetDown"],
-    mayFire: ["MurmurDeadLettersGrowing"],
+    mayFire: ["MurmurDeadLettersGrowing", "MurmurCapabilityWithoutAgents"],
     inject: async (world) => void (await world.submit({ input: { $fail: "block" }, retry: { max: 0 } })),
     mend: async (world) => {
       await world.process("echo").kill();
@@ -344,6 +344,6 @@ export const FAULTS: readonly Fault[] = [
     mayFire: ["MurmurOfficeVacant", "MurmurAuditDropped"],
     inject: async (world) =>
       void (await askJetStream(world, `STREAM.PURGE.${streamName("murmur", "OFFICE_LOG")}`, {})),
-    mend: none, // the last fault: an operator recovers it with `murmur office recover`
+    mend: (world) => world.command("office", "recover", "--yes"),
   },
 ];

@@ -27,6 +27,16 @@ export interface Sample {
   readonly value: number;
 }
 
+/** The rules and the programs of a monitor. */
+export interface MonitorOptions {
+  /** The windows of the rules are this many times shorter. */
+  readonly factor: number;
+  /** False: without Alertmanager. Default: with it, where it is installed. */
+  readonly sends?: boolean;
+  /** Changes the text of the rules. */
+  readonly edit?: (rules: string) => string;
+}
+
 /** True when the program can be started. */
 export function isInstalled(program: string): boolean {
   return spawnSync(program, ["--version"]).status === 0;
@@ -50,8 +60,8 @@ export class Monitor {
   sent: Set<string> | undefined;
   #receiver: ReturnType<typeof createServer> | undefined;
 
-  /** Starts both programs. `factor`: how many times the windows of the rules are shorter. `edit`: changes the text of the rules. */
-  static async start(options: { factor: number; edit?: (rules: string) => string }): Promise<Monitor> {
+  /** Starts both programs. */
+  static async start(options: MonitorOptions): Promise<Monitor> {
     const monitor = new Monitor();
     try {
       await monitor.#start(options);
@@ -62,8 +72,8 @@ export class Monitor {
     }
   }
 
-  async #start({ factor, edit = (rules) => rules }: { factor: number; edit?: (rules: string) => string }) {
-    const alertmanager = ALERTMANAGERS.find(isInstalled);
+  async #start({ factor, sends = true, edit = (rules) => rules }: MonitorOptions): Promise<void> {
+    const alertmanager = sends ? ALERTMANAGERS.find(isInstalled) : undefined;
     const alertmanagerPort = alertmanager === undefined ? null : await this.#startAlertmanager(alertmanager);
     this.setTargets([]);
     this.#write("rules.yaml", edit(rulesFile(drillTime(factor))));

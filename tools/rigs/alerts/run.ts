@@ -5,6 +5,8 @@ import type { World } from "./world.ts";
 
 /** The longest time until all alerts of a fault are gone: the window of half an hour, shortened, and the next evaluation. */
 const QUIET_MS = 180_000;
+/** The longest time until Alertmanager has sent an alert on: its groups wait for 1 s. */
+const SENT_MS = 15_000;
 const POLL_MS = 250;
 
 /** The outcome of one fault. */
@@ -19,11 +21,15 @@ export interface Outcome {
   readonly unsent: readonly string[];
 }
 
-/** Makes the fault, waits for its alerts, mends it, and waits until all is quiet. @throws Error when it does not become quiet. */
-export async function runFault(world: World, fault: Fault): Promise<Outcome> {
+/**
+ * Makes the fault, waits for its alerts, mends it, and waits until all is quiet, except after the last fault of a world that ends.
+ * @throws Error when it does not become quiet.
+ */
+export async function runFault(world: World, fault: Fault, isLast = false): Promise<Outcome> {
   const { name, fires, mayFire = [], withinSeconds = FIRE_SECONDS, watchSeconds = 0 } = fault;
   const { monitor } = world;
   const startedMs = Date.now();
+  monitor.sent?.clear();
   const seen = new Set<string>();
   const missing = () => fires.filter((each) => !seen.has(each));
   let firedAfterSeconds: number | null = null;
@@ -37,15 +43,19 @@ export async function runFault(world: World, fault: Fault): Promise<Outcome> {
     if ((isComplete && seconds >= watchSeconds) || (!isComplete && seconds > withinSeconds)) break;
     await sleep(POLL_MS);
   }
-  await fault.mend(world);
-  await world.untilQuiet(QUIET_MS);
-  const fired = new Set([...seen, ...(await monitor.firedSince(startedMs))]);
   const { sent } = monitor;
+  const unsent = () => (sent === undefined ? [] : fires.filter((each) => seen.has(each) && !sent.has(each)));
+  await world
+    .until("all alerts are sent on", async () => unsent().length === 0, SENT_MS)
+    .catch(() => undefined);
+  await fault.mend(world);
+  if (!isLast) await world.untilQuiet(QUIET_MS);
+  const fired = new Set([...seen, ...(await monitor.firedSince(startedMs))]);
   return {
     fault: name,
     firedAfterSeconds,
     missing: missing(),
     foreign: [...fired].filter((each) => !fires.includes(each) && !mayFire.includes(each)).sort(),
-    unsent: sent === undefined ? [] : fires.filter((each) => seen.has(each) && !sent.has(each)),
+    unsent: unsent(),
   };
 }

@@ -1,5 +1,6 @@
 // A swarm whose faults are made by hand: one nats-server, and processes without a supervisor, so that a dead one stays dead until the rig
 // starts it. Owns their start, their ports and their end, and tells Prometheus which of them to scrape.
+import { spawn } from "node:child_process";
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -8,7 +9,8 @@ import { createOfficeClient, foundOffice, type OfficeClient } from "../../../src
 import { connectNats, type Transport } from "../../../src/transport/index.ts";
 import { type NatsServer, startNatsServer } from "../../../test/support/nats-server.ts";
 import { createMurmurProcess, type MurmurProcess } from "../../../test/support/office/process.ts";
-import { freePort, Monitor } from "./monitor.ts";
+import { PROGRAM, programEnvironment } from "../../../test/support/program.ts";
+import { freePort, Monitor, type MonitorOptions } from "./monitor.ts";
 
 /** The longest wait for a condition that must come, in ms. */
 const PATIENCE_MS = 60_000;
@@ -57,13 +59,13 @@ export class World {
   }
 
   /** Starts coordinators, one api process and the agent echo; resolves when a task has ended and every process is scraped. */
-  static async start(options: {
-    coordinators: number;
-    factor: number;
-    /** The lines of nats-server's configuration beside the usual ones. */
-    config?: string;
-    edit?: (rules: string) => string;
-  }): Promise<World> {
+  static async start(
+    options: MonitorOptions & {
+      coordinators: number;
+      /** The lines of nats-server's configuration beside the usual ones. */
+      config?: string;
+    },
+  ): Promise<World> {
     const [monitor, nats] = await Promise.all([
       Monitor.start(options),
       startNatsServer(options.config === undefined ? {} : { config: options.config }),
@@ -209,6 +211,23 @@ export class World {
       status: answer?.status ?? 0,
       body: ((await answer?.json().catch(() => ({}))) ?? {}) as { id?: string },
     };
+  }
+
+  /** Runs `murmur args` to its end, as an operator does. @throws Error with its output when it fails. */
+  async command(...args: string[]): Promise<void> {
+    const child = spawn(process.execPath, [...PROGRAM, ...args], {
+      cwd: this.#folder,
+      env: { ...programEnvironment(), MURMUR_SERVER: this.nats.url },
+      stdio: ["ignore", "pipe", "pipe"],
+    });
+    let output = "";
+    const note = (piece: Buffer) => {
+      output += piece.toString();
+    };
+    child.stdout.on("data", note);
+    child.stderr.on("data", note);
+    const code = await new Promise((resolve) => child.once("exit", resolve));
+    if (code !== 0) throw new Error(`murmur ${args.join(" ")} ended with ${code}: ${output.slice(-1_000)}`);
   }
 
   /** Cancels a task. */
