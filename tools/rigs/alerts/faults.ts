@@ -44,11 +44,22 @@ const stopOf = (name: string) => async () => {
 /** The ids of tasks that hold slots until the fault is mended. */
 const held = new Set<string>();
 async function hold(world: World, count: number, task: Parameters<World["submit"]>[0]): Promise<void> {
-  for (const { body } of await many(world, count, task)) if (body.id !== undefined) held.add(body.id);
+  for (const { body } of await many(world, count, task)) {
+    if (body.taskId === undefined)
+      throw new Error(`a task of the fault was refused: ${JSON.stringify(body)}`);
+    held.add(body.taskId);
+  }
 }
 async function release(world: World): Promise<void> {
   await Promise.all([...held].map((id) => world.cancel(id)));
   held.clear();
+}
+
+/** Ends the agent of the rig, and removes its tasks: the next fault must not meet them. */
+async function endOdd(world: World): Promise<void> {
+  await release(world);
+  await world.forget("odd");
+  await world.command("task", "purge", "--capability", "odd", "--yes");
 }
 
 /** Asks JetStream. @throws Error with its description. */
@@ -177,8 +188,9 @@ export const FAULTS: readonly Fault[] = [
     name: "an event loop is blocked",
     fires: ["MurmurTargetDown"],
     mayFire: ["MurmurDeadLettersGrowing", "MurmurCapabilityWithoutAgents"],
-    inject: async (world) => void (await world.submit({ input: { $fail: "block" }, retry: { max: 0 } })),
+    inject: async (world) => hold(world, 1, { input: { $fail: "block" }, retry: { max: 0 } }),
     mend: async (world) => {
+      await release(world); // before the process is there again, or the task would block it anew
       await world.process("echo").kill();
       world.process("echo").start();
     },
@@ -192,7 +204,7 @@ export const FAULTS: readonly Fault[] = [
       await many(world, 4, { capability: "odd", input: { how: "crash" }, retry: { max: 0 } });
       await sleep(500);
     },
-    mend: (world) => world.forget("odd"),
+    mend: endOdd,
   },
   {
     name: "agents wait for a model",
@@ -202,10 +214,7 @@ export const FAULTS: readonly Fault[] = [
       await world.startOdd();
       await hold(world, 4, { capability: "odd", priority: "urgent", input: { how: "model", ms: 300_000 } });
     },
-    mend: async (world) => {
-      await release(world);
-      await world.forget("odd");
-    },
+    mend: endOdd,
   },
   {
     name: "no agent of a capability",

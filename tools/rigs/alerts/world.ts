@@ -201,7 +201,7 @@ export class World {
   async submit(
     task: { capability?: string; input?: unknown; [field: string]: unknown },
     query = "",
-  ): Promise<{ status: number; body: { id?: string } }> {
+  ): Promise<{ status: number; body: { taskId?: string } }> {
     const answer = await fetch(`http://127.0.0.1:${this.#http}/v1/tasks?${query}`, {
       method: "POST",
       headers: { "Content-Type": "application/json" },
@@ -209,7 +209,7 @@ export class World {
     }).catch(() => undefined);
     return {
       status: answer?.status ?? 0,
-      body: ((await answer?.json().catch(() => ({}))) ?? {}) as { id?: string },
+      body: ((await answer?.json().catch(() => ({}))) ?? {}) as { taskId?: string },
     };
   }
 
@@ -232,7 +232,8 @@ export class World {
 
   /** Cancels a task. */
   async cancel(id: string): Promise<void> {
-    await fetch(`http://127.0.0.1:${this.#http}/v1/tasks/${id}`, { method: "DELETE" });
+    const { status } = await fetch(`http://127.0.0.1:${this.#http}/v1/tasks/${id}`, { method: "DELETE" });
+    if (status >= 400 && status !== 409) throw new Error(`task ${id} was not cancelled: HTTP ${status}`); // 409: it has ended
   }
 
   /** A request to the HTTP API. */
