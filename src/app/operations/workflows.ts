@@ -15,8 +15,8 @@ import { readSince } from "./since.ts";
 import { filterFields } from "./task-filter.ts";
 import { RUN_STATES, RUN_WAITING_REASONS, reportOf, reportSchema, runSchema } from "./workflow-report.ts";
 
-/** The longest wait for the end of a run, in ms: a month. */
-const WORKFLOW_LIMIT_MS = 31 * 86_400_000;
+/** The longest wait for the end of a run, in ms: 20 days. A timer of Node.js takes at most 24. */
+const WORKFLOW_LIMIT_MS = 20 * 86_400_000;
 
 const id = workflowIdSchema.meta({ description: "the id of the run" });
 const path = z.string().min(1).max(1_024);

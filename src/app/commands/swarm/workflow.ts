@@ -24,8 +24,8 @@ import { renderRun, renderRuns } from "../views/workflow.ts";
 const id = { positional: true, value: "RUN" } as const;
 const approval = { positional: true, value: "APPROVAL" } as const;
 
-/** The wait of `--wait` without `--timeout`, in ms: a month. */
-const WAIT_MS = 31 * 86_400_000;
+/** The wait of `--wait` without `--timeout`, in ms: 20 days. A timer of Node.js takes at most 24. */
+const WAIT_FOR_END_MS = 20 * 86_400_000;
 
 const shape = startWorkflow.input.shape;
 
@@ -53,7 +53,9 @@ export const start = defineCommand({
     const labels = label === undefined ? {} : { labels: Object.fromEntries(label.map(splitLabel)) };
     const request = { ...rest, ...labels, input: readJson(input, "input") as never };
     if (!wait) return callOperation(ports, startWorkflow, request);
-    return callOperation(ports, runWorkflow, request, { timeoutMs: ports.config.timeoutMs ?? WAIT_MS });
+    return callOperation(ports, runWorkflow, request, {
+      timeoutMs: ports.config.timeoutMs ?? WAIT_FOR_END_MS,
+    });
   },
   render: (output) => {
     if ("duplicate" in output)
