@@ -91,18 +91,28 @@ export type Meter = { readonly [K in keyof typeof METRICS]: HandleOf<(typeof MET
   startAtZero(values: Readonly<Record<string, readonly string[]>>): void;
 };
 
+/** The ids of the span that runs the present code. */
+type ActiveSpan = { readonly traceId: string; readonly spanId: string };
+
 /** The metrics of a process that exposes them. */
 export type RegisteredMeter = Meter & { readonly registry: Registry };
 
 /**
  * Creates a registry with Murmur's metrics. `defaults: true` adds Node's process metrics. `exporter`: the kind of process (M2);
- * without it, the registry shows every metric.
+ * without it, the registry shows every metric. `spanOf`: returns the active span. With it the scrape is in the OpenMetrics format,
+ * and each observation in a span leaves the span as an exemplar: https://prometheus.io/docs/specs/om/open_metrics_spec/#exemplars.
  */
 export function createMeter(
-  options: { defaults?: boolean; exporter?: Exporter | undefined } = {},
+  options: {
+    defaults?: boolean;
+    exporter?: Exporter | undefined;
+    spanOf?: (() => ActiveSpan | undefined) | undefined;
+  } = {},
 ): RegisteredMeter {
   const { Registry, collectDefaultMetrics } = loadLibrary();
   const registry = new Registry();
+  const { spanOf } = options;
+  if (spanOf !== undefined) registry.setContentType(Registry.OPENMETRICS_CONTENT_TYPE as never);
   if (options.defaults === true) {
     collectDefaultMetrics({ register: registry });
     for (const name of LEFT_OUT) registry.removeSingleMetric(name);
@@ -110,7 +120,7 @@ export function createMeter(
   const { exporter } = options;
   const folder = new LabelFolder();
   const isShown = ({ exporters }: MetricSpec) => exporter === undefined || exporters.includes(exporter);
-  const meter = makeMeter((spec) => new Live(spec, { registry, folder, isShown: isShown(spec) }));
+  const meter = makeMeter((spec) => new Live(spec, { registry, folder, isShown: isShown(spec), spanOf }));
   folder.onFold = (label) => meter.labelsFolded.inc({ label });
   return { registry, ...meter };
 }
@@ -207,18 +217,26 @@ class Live implements AnyHandle {
   readonly #spec: MetricSpec;
   readonly #registry: Registry;
   readonly #folder: LabelFolder;
+  readonly #spanOf: (() => ActiveSpan | undefined) | undefined;
   #metric: LibraryMetric;
   #isShown: boolean;
 
   constructor(
     spec: MetricSpec,
-    { registry, folder, isShown }: { registry: Registry; folder: LabelFolder; isShown: boolean },
+    parts: {
+      registry: Registry;
+      folder: LabelFolder;
+      isShown: boolean;
+      spanOf: (() => ActiveSpan | undefined) | undefined;
+    },
   ) {
+    const { registry, folder, isShown, spanOf } = parts;
     this.#spec = spec;
+    this.#spanOf = spanOf;
     this.#registry = registry;
     this.#folder = folder;
     this.#isShown = isShown;
-    this.#metric = createMetric(spec, isShown ? [registry] : []);
+    this.#metric = createMetric(spec, isShown ? [registry] : [], spanOf !== undefined);
   }
 
   inc(first: Labels<string> | number = 1, value = 1): void {
@@ -235,8 +253,14 @@ class Live implements AnyHandle {
 
   observe(first: Labels<string> | number, value = 0): void {
     if (!this.#isShown) this.#show();
-    if (typeof first === "number") this.#metric.observe?.(first);
-    else this.#metric.observe?.(this.#folder.fold(first), value);
+    const labels = typeof first === "number" ? {} : this.#folder.fold(first);
+    const observed = typeof first === "number" ? first : value;
+    if (this.#spanOf === undefined) this.#metric.observe?.(labels, observed);
+    else {
+      const span = this.#spanOf();
+      const exemplarLabels = span === undefined ? {} : { trace_id: span.traceId, span_id: span.spanId };
+      this.#metric.observe?.({ labels, value: observed, exemplarLabels });
+    }
   }
 
   replace(rows: readonly GaugeRow[]): void {
@@ -280,13 +304,13 @@ class Live implements AnyHandle {
 interface LibraryMetric {
   inc?(first: Labels<string> | number, value?: number): void;
   set?(first: Labels<string> | number, value?: number): void;
-  observe?(first: Labels<string> | number, value?: number): void;
+  observe?(first: object, value?: number): void;
   zero?(labels: object): void;
   reset(): void;
   get(): Promise<unknown>;
 }
 
-function createMetric(spec: MetricSpec, registers: Registry[]): LibraryMetric {
+function createMetric(spec: MetricSpec, registers: Registry[], enableExemplars: boolean): LibraryMetric {
   const { Counter, Gauge, Histogram } = loadLibrary();
   const options = { name: spec.name, help: helpOf(spec), labelNames: [...spec.labels], registers };
   switch (spec.type) {
@@ -295,7 +319,7 @@ function createMetric(spec: MetricSpec, registers: Registry[]): LibraryMetric {
     case "gauge":
       return new Gauge(options);
     case "histogram":
-      return new Histogram({ ...options, buckets: [...(spec.buckets ?? [])] });
+      return new Histogram({ ...options, buckets: [...(spec.buckets ?? [])], enableExemplars });
     default:
       return spec.type satisfies never;
   }

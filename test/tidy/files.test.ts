@@ -52,6 +52,10 @@ function doorsOf(file: string): string[] {
   return readSource(file).imports.some(({ target }) => target === "murmur-swarm") ? ["src/index.ts"] : [];
 }
 
+test("no file contains the marks of a merge conflict", () => {
+  expect(findLines(texts, (line) => /^(<{7}|>{7}) /.test(line))).toEqual([]);
+});
+
 test("src never suppresses the type checker", () => {
   const anys = product.flatMap(({ file, anys: lines }) => lines.map((line) => `${file}:${line} any`));
   const ignores = product.flatMap(({ file, comments }) =>

@@ -28,6 +28,7 @@ import { type Check, Readiness } from "../http/readiness.ts";
 import { createAdvisor, type LocatedPermissions } from "../permissions/index.ts";
 import { joinSupervisor } from "../supervisor/supervisor-link.ts";
 import { refuseDeadSwarm, resolveTarget } from "../target.ts";
+import { isTracingWanted } from "../tracing/environment.ts";
 import { DROP_REASONS, startTracing } from "../tracing/sdk.ts";
 import { VERSION } from "../version.ts";
 import { CLOCK_SKEW_FACT, createDiscovery } from "./discovery.ts";
@@ -132,7 +133,11 @@ export async function runProcess(ports: Ports, start: ProcessStart): Promise<voi
     },
   });
   const exporter = EXPORTER_OF[start.name];
-  const meter = createMeter({ defaults: true, exporter });
+  const meter = createMeter({
+    defaults: true,
+    exporter,
+    spanOf: isTracingWanted(ports.environment) ? () => tracer.active() : undefined,
+  });
   meter.buildInfo.set({ version: VERSION, node: process.version, role: exporter, swarm: config.prefix }, 1);
   meter.startAtZero({
     operation: ["publish", "subscribe"],

@@ -176,6 +176,18 @@ test("the log lines of an attempt name its trace", async () => {
   expect(logs.stdout).toContain(`"traceId":"${traceIdOf(taskId)}"`);
 });
 
+test("a scrape has the trace of an attempt as an exemplar of its running time", async () => {
+  await post({ capability: "echo", input: 1 });
+  const { metrics } = swarm.processes.find(({ role }) => role === "echo")!;
+  const scrape = await fetch(metrics!);
+  expect(scrape.headers.get("content-type")).toContain("application/openmetrics-text");
+  const text = await scrape.text();
+  expect(text).toMatch(
+    /^murmur_task_run_seconds_bucket\{.*\} \d+ # \{trace_id="[0-9a-f]{32}",span_id="[0-9a-f]{16}"\}/m,
+  );
+  expect(text).toMatch(/^# EOF$/m);
+});
+
 test("a lost endpoint slows no task, and the lost spans are counted", async () => {
   await receiver.stop();
   const startedMs = performance.now();
