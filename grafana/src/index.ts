@@ -11,6 +11,7 @@ import { NATS } from "./boards/nats.ts";
 import { OFFICE } from "./boards/office.ts";
 import { OVERVIEW } from "./boards/overview.ts";
 import { TASKS } from "./boards/tasks.ts";
+import { WORKFLOWS } from "./boards/workflows.ts";
 import { renderBoard } from "./render.ts";
 
 export { type Board, type Panel, UNITS } from "./board.ts";
@@ -23,6 +24,7 @@ const BY_NAME: Readonly<Record<BoardName, Board>> = {
   agents: AGENTS,
   office: OFFICE,
   ballots: BALLOTS,
+  workflows: WORKFLOWS,
   "dead-letters": DEAD_LETTERS,
   nats: NATS,
   api: API,

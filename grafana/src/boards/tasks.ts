@@ -233,6 +233,18 @@ export const TASKS: Board = {
           ],
         },
         {
+          title: "Waits for a person",
+          kind: "lines",
+          unit: "per second",
+          shows:
+            "Looks at tasks whose step that runs once waits for a person, by capability: one when the wait begins, and one every ten minutes.",
+          todo: "the runbook MurmurTaskWaitsForPerson: look at the other system, then `murmur task settle TASK STEP`.",
+          width: 8,
+          queries: [
+            { expr: perSecond("murmur_task_person_waits_total", ["capability"]), legend: "{{capability}}" },
+          ],
+        },
+        {
           title: "Fenced writes",
           kind: "lines",
           unit: "per second",

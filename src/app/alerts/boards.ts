@@ -7,6 +7,7 @@ export const BOARD_NAMES = [
   "agents",
   "office",
   "ballots",
+  "workflows",
   "dead-letters",
   "nats",
   "api",

@@ -2,7 +2,6 @@
 // catalogue; the other alerts have what only a history shows. Each has a runbook. An alert whose metric does not exist is not here:
 // docs/operations.md lists those. Pure: a table.
 import { streamSpecs } from "../../protocol/index.ts";
-import { PROBLEMS, type ProblemName, type Severity } from "../problems/catalogue.ts";
 import {
   DEAD_WINDOW_MS,
   FULL_SHARE,
@@ -11,50 +10,25 @@ import {
   STALE_MS,
   WAIT_OBJECTIVE_MS,
 } from "../problems/find.ts";
-import type { BoardName } from "./boards.ts";
+import { type Alert, ofProblem, PAGE_SECONDS, SLOW_SECONDS, TICKET_SECONDS } from "./alert.ts";
 import { burnsTooFast, MIN_TASKS, recorded } from "./objectives.ts";
+import { processTickets, WATCHDOG } from "./processes.ts";
 import type { Span } from "./time.ts";
 
-/** One alert. */
-export interface Alert {
-  readonly name: `Murmur${string}`;
-  /** `none`: it tells that alerts arrive, and is no fault. */
-  readonly severity: Severity | "none";
-  /** One line for people. */
-  readonly summary: string;
-  /** With the figure and the objects that it hits, as a template of Prometheus. */
-  readonly description: string;
-  readonly expr: string;
-  /** How long the expression must hold, in seconds; 0: at once. */
-  readonly forSeconds: number;
-  /** The board that shows its figures. */
-  readonly board: BoardName;
-  /** Labels beside `severity`. */
-  readonly labels?: Readonly<Record<string, string>>;
-}
+export type { Alert } from "./alert.ts";
 
-/** A vacant office, a halted log, a full stream: a minute is four scrapes, and a page within 2 min. */
-const PAGE_SECONDS = 60;
 /** A group that scales from zero takes a minute to start. */
 const START_SECONDS = 60;
-/** Causes that make a ticket shall last for some minutes. */
-const TICKET_SECONDS = 300;
-/** Something that goes up and down within minutes in a healthy swarm shall last for this long. */
-const SLOW_SECONDS = 900;
 /** An agent makes a turn whenever its task waits, goes on or ends; a single step of a task takes less than this. */
 const STUCK_SECONDS = 1_800;
-/** A roll ends within this time. */
-const ROLL_SECONDS = 3_600;
 /** Fenced writes within {@link SLOW_SECONDS}: a redelivery or a change of the office makes one or two. */
 const MANY_FENCED = 20;
 /** Changes of the office within {@link SLOW_SECONDS}: a roll of seven coordinators hands it over at most seven times. */
 const MANY_CHANGES = 8;
+/** A budget that used this share of its limit is nearly spent: the rest is for the work in flight. */
+const SPENT_SHARE = 0.9;
 /** The time of an append to the control log (p99), in seconds: leases last for seconds. */
 const SLOW_COMMIT_SECONDS = 1;
-/** Credentials are renewed in the second before these many days. */
-const EXPIRY_DAYS = 14;
-const LAST_DAYS = 2;
-const DAY_SECONDS = 86_400;
 
 /** The streams that refuse messages when they are full. */
 const REFUSING_STREAMS = [
@@ -75,15 +49,6 @@ export function alertTable(span: Span): readonly Alert[] {
     ...processTickets(span),
     WATCHDOG,
   ];
-}
-
-/** The alert of a problem, with the words of the catalogue. */
-function ofProblem(
-  name: ProblemName,
-  rest: Pick<Alert, "description" | "expr" | "forSeconds" | "board">,
-): Alert {
-  const { severity, summary } = PROBLEMS[name];
-  return { name, severity, summary, ...rest };
 }
 
 /** The symptoms that users feel. */
@@ -165,6 +130,15 @@ function pages(): Alert[] {
       forSeconds: PAGE_SECONDS,
       board: "office",
     },
+    {
+      name: "MurmurCompensationFailed",
+      severity: "page",
+      summary: "undoing a run of a workflow failed, and a person must decide",
+      description: "{{ $value }} runs of workflows of {{ $labels.job }} are half undone.",
+      expr: 'sum by (job) (murmur_workflows{state="compensation_failed"}) > 0',
+      forSeconds: PAGE_SECONDS,
+      board: "workflows",
+    },
     ofProblem("MurmurStreamAlmostFull", {
       description:
         "The stream {{ $labels.stream }} of {{ $labels.job }} holds {{ $value | humanizePercentage }} of its limit.",
@@ -219,6 +193,22 @@ function taskTickets(span: Span): Alert[] {
       board: "tasks",
     }),
     {
+      name: "MurmurWorkflowStalled",
+      severity: "ticket",
+      summary: "runs of workflows do not go on",
+      description:
+        "{{ $value }} runs of {{ $labels.job }} are blocked, or as many messages wait for an engine that stores no decision.",
+      expr: [
+        'sum by (job) (murmur_workflows{state="blocked"}) > 0',
+        "or (",
+        "  sum by (job) (murmur_workflow_lane_lag) > 0",
+        `  unless on (job) sum by (job) (increase(murmur_workflow_decisions_total{outcome="stored"}[${span(SLOW_SECONDS)}])) > 0`,
+        ")",
+      ].join("\n"),
+      forSeconds: TICKET_SECONDS,
+      board: "workflows",
+    },
+    {
       name: "MurmurNoQuorum",
       severity: "ticket",
       summary: "many ballots end without a quorum",
@@ -230,6 +220,17 @@ function taskTickets(span: Span): Alert[] {
       ].join("\n"),
       forSeconds: 0,
       board: "ballots",
+    },
+    {
+      name: "MurmurTaskWaitsForPerson",
+      severity: "ticket",
+      summary: "a step that runs once never told how it ended, and its task waits for a person",
+      description:
+        "Tasks of {{ $labels.capability }} in {{ $labels.job }} wait for a person; hosts looked at them about {{ $value | humanize }} times in the last 15 min.",
+      // A host looks at each waiting task every ten minutes, so the alert stays as long as the wait.
+      expr: `sum by (job, capability) (increase(murmur_task_person_waits_total[${span(SLOW_SECONDS)}])) > 0`,
+      forSeconds: 0,
+      board: "tasks",
     },
     {
       name: "MurmurFencedWrites",
@@ -345,84 +346,3 @@ function officeTickets(span: Span): Alert[] {
     },
   ];
 }
-
-/** A budget that used this share of its limit is nearly spent: the rest is for the work in flight. */
-const SPENT_SHARE = 0.9;
-
-function processTickets(span: Span): Alert[] {
-  const days = (count: number) => count * DAY_SECONDS;
-  const expiry = "min by (job, kind) (murmur_credentials_expiry_seconds)";
-  const expires = (within: string, expr: string): Alert => ({
-    name: "MurmurCredentialsExpire",
-    severity: "ticket",
-    summary: "credentials of a process at NATS end soon",
-    description:
-      "The first credentials of kind {{ $labels.kind }} in {{ $labels.job }} end in {{ $value | humanizeDuration }}.",
-    expr,
-    forSeconds: TICKET_SECONDS,
-    board: "nats",
-    labels: { within },
-  });
-  return [
-    {
-      name: "MurmurPermissionViolations",
-      severity: "ticket",
-      summary: "NATS refuses operations of processes: a user lacks a right",
-      description:
-        "NATS refused about {{ $value | humanize }} operations ({{ $labels.operation }}) of {{ $labels.job }} in the last 10 min.",
-      expr: `sum by (job, operation) (increase(murmur_nats_violations_total[${span(600)}])) > 0`,
-      forSeconds: 0,
-      board: "nats",
-    },
-    {
-      name: "MurmurAuditDropped",
-      severity: "ticket",
-      summary: "the audit log has gaps",
-      description:
-        "About {{ $value | humanize }} notes of {{ $labels.job }} are missing in the audit log since 15 min ago.",
-      expr: `sum by (job) (increase(murmur_audit_dropped_total[${span(SLOW_SECONDS)}])) > 0`,
-      forSeconds: 0,
-      board: "nats",
-    },
-    expires("14d", `${expiry} < ${days(EXPIRY_DAYS)} >= ${days(LAST_DAYS)}`),
-    expires("2d", `${expiry} < ${days(LAST_DAYS)}`),
-    {
-      name: "MurmurVersionSkew",
-      severity: "ticket",
-      summary: "processes of one swarm run different versions for an hour",
-      description: "The processes of {{ $labels.job }} run {{ $value }} versions.",
-      expr: "count by (job) (count by (job, version) (murmur_build_info)) > 1",
-      forSeconds: ROLL_SECONDS,
-      board: "overview",
-    },
-    {
-      name: "MurmurTargetDown",
-      severity: "ticket",
-      summary: "Prometheus cannot scrape a process",
-      description:
-        "{{ $labels.instance }} of {{ $labels.job }} does not answer scrapes, and did within the last day.",
-      // `up` is Prometheus' own; it tells only about targets that are processes of Murmur.
-      expr: `min by (job, instance) (up) == 0 and on (job, instance) max by (job, instance) (last_over_time(murmur_build_info[${span(DAY_SECONDS)}]))`,
-      forSeconds: TICKET_SECONDS,
-      board: "overview",
-    },
-    ofProblem("MurmurFactsStale", {
-      description:
-        "An api process of {{ $labels.job }} read its facts ({{ $labels.facts }}) {{ $value | humanizeDuration }} ago.",
-      expr: `max by (job, facts) (murmur_facts_age_seconds) > ${STALE_MS / 1_000}`,
-      forSeconds: PAGE_SECONDS,
-      board: "nats",
-    }),
-  ];
-}
-
-/** Alertmanager sends it on to a service that misses it when it stays away. */
-const WATCHDOG: Alert = {
-  name: "MurmurWatchdog",
-  severity: "none",
-  summary: "alerts arrive; this one always fires",
-  description: "When it stays away, Prometheus or Alertmanager does not work, and no other alert arrives.",
-  expr: "vector(1)",
-  forSeconds: 0,
-  board: "overview",
-};

@@ -192,6 +192,17 @@ export const TASK_METRICS = {
     exporters: API,
     replicas: "max",
   },
+  taskPersonWaits: {
+    name: "murmur_task_person_waits_total",
+    type: "counter",
+    unit: "waits",
+    help: "Times that this process put a task aside because a step that runs once waits for a person: when the wait begins, and every ten minutes again while it lasts.",
+    labels: ["capability"],
+    exporters: AGENT,
+    replicas: "sum",
+    startsAtZero: true,
+    page: "[agents.md](agents.md#steps)",
+  },
   steps: {
     name: "murmur_steps_total",
     type: "counter",

@@ -3,7 +3,7 @@
 // I1: a waiting task holds no slot and no delivery. It lies in the later stream until the person settles the step, until its deadline,
 //     or for {@link LOOK_AGAIN_MS}, so that no crash of another process makes it wait for ever.
 // I2: its attempt is not counted, and its `timeoutMs` does not run.
-import { type Clock, type Logger, toIsoTime } from "../../base/index.ts";
+import { type Clock, type Logger, type Meter, toIsoTime } from "../../base/index.ts";
 import { ACK_WAIT_MS, type Subjects } from "../../protocol/index.ts";
 import type { Transport } from "../../transport/index.ts";
 import type { JournalTip } from "../stores/journal.ts";
@@ -35,8 +35,9 @@ export function createHumanWait(parts: {
   subjects: Subjects;
   clock: Clock;
   log: Logger;
+  meter: Pick<Meter, "taskPersonWaits">;
 }) {
-  const { transport, clock, log } = parts;
+  const { transport, clock, log, meter } = parts;
 
   return { begin, keep };
 
@@ -65,6 +66,7 @@ export function createHumanWait(parts: {
 
   async function putAside(inFlight: InFlightTask): Promise<void> {
     const { at, delivery, task } = inFlight;
+    meter.taskPersonWaits.inc({ capability: at.capability });
     if (inFlight.isBallotQuestion) return delivery.nak(ACK_WAIT_MS); // the seat belongs to this agent
     await transport.clock.sync();
     const lookMs = clock.now() + LOOK_AGAIN_MS;

@@ -226,6 +226,42 @@ export const CASES: readonly Case[] = [
     },
   ),
   ...one(
+    "MurmurTaskWaitsForPerson",
+    { 'murmur_task_person_waits_total{capability="bill"}': lately(1) },
+    { capability: "bill" },
+    { "settled an hour ago": { 'murmur_task_person_waits_total{capability="bill"}': "0x5 1x70" } },
+  ),
+  ...one(
+    "MurmurCompensationFailed",
+    { 'murmur_workflows{state="compensation_failed"}': always(1) },
+    {},
+    {
+      compensating: {
+        'murmur_workflows{state="compensating"}': always(3),
+        'murmur_workflows{state="compensation_failed"}': always(0),
+      },
+    },
+  ),
+  ...one(
+    "MurmurWorkflowStalled",
+    { 'murmur_workflows{state="blocked"}': always(2) },
+    {},
+    {
+      busy: {
+        murmur_workflow_lane_lag: always(50),
+        'murmur_workflow_decisions_total{outcome="stored"}': rising(5),
+      },
+    },
+  ),
+  {
+    job: "no engine takes the messages of a lane",
+    series: {
+      murmur_workflow_lane_lag: always(50),
+      'murmur_workflow_decisions_total{outcome="stored"}': always(9),
+    },
+    fires: { MurmurWorkflowStalled: {} },
+  },
+  ...one(
     "MurmurBudgetNearlySpent",
     { 'murmur_budget_used_ratio{budget="reviews"}': always(0.95) },
     { budget: "reviews" },

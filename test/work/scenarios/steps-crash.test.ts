@@ -98,7 +98,8 @@ async function setup(point: Failpoint) {
   };
   const ended = () => until(async () => (await client.status("t1").catch(() => undefined))?.result);
   const waits = () => until(async () => (await client.status("t1").catch(() => undefined))?.waiting);
-  return { clock, transport, open, client, records, recorded, until, ended, waits };
+  const { meter } = common;
+  return { clock, transport, open, client, records, recorded, until, ended, waits, meter };
 }
 
 /** The outside world: the runs of each step, and the effect keys that it saw. */
@@ -201,8 +202,11 @@ async function setupWaiting(task: object = {}) {
 
 describe("a step with once whose process died", () => {
   it("holds no slot, is not counted, and waits for a person, who gives its result", async () => {
-    const { client, workforce, ledger, records, ended } = await setupWaiting({ timeoutMs: 5_000 });
+    const { client, workforce, ledger, records, ended, meter } = await setupWaiting({ timeoutMs: 5_000 });
     expect(workforce.used).toBe(0);
+    expect((await meter.taskPersonWaits.get()).values).toEqual([
+      expect.objectContaining({ labels: { capability: "echo" }, value: 1 }),
+    ]);
     expect(await client.status("t1")).toMatchObject({
       state: "scheduled",
       waiting: { reason: "human", steps: ["pay"] },

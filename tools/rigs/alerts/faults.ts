@@ -177,12 +177,11 @@ export const FAULTS: readonly Fault[] = [
     name: "an agent hangs",
     fires: ["MurmurAgentsStuck"],
     withinSeconds: 90,
-    inject: async (world) => hold(world, 1, { input: { $fail: "hang" }, timeoutMs: 600_000 }),
-    mend: async (world) => {
-      await release(world);
-      await world.process("echo").kill();
-      world.process("echo").start();
+    inject: async (world) => {
+      await world.startOdd(); // alone on its agent: a turn of another slot is progress of the agent
+      await hold(world, 1, { capability: "odd", input: { how: "hang" }, timeoutMs: 600_000 });
     },
+    mend: endOdd,
   },
   {
     name: "an event loop is blocked",
@@ -325,6 +324,19 @@ export const FAULTS: readonly Fault[] = [
         MURMUR_SERVER: world.nats.url.replace("//", "//weak:weak@"),
       })),
     mend: (world) => world.forget("weak"),
+  },
+  {
+    name: "a step waits for a person",
+    fires: ["MurmurTaskWaitsForPerson"],
+    mayFire: ["MurmurTargetDown"],
+    inject: async (world) => {
+      await world.startOdd();
+      await hold(world, 1, { capability: "odd", input: { how: "once" } });
+      await sleep(3_000);
+      await world.process("odd").kill(); // within the step: its end is never told
+      world.process("odd").start();
+    },
+    mend: endOdd,
   },
   {
     name: "ballots without a quorum",

@@ -15,6 +15,8 @@ import { freePort, Monitor, type MonitorOptions } from "./monitor.ts";
 /** The longest wait for a condition that must come, in ms. */
 const PATIENCE_MS = 60_000;
 const POLL_MS = 200;
+/** As long as the shortest wait of a rule, and some evaluations: an alert may be pending when the last one ends. */
+const QUIET_FOR_MS = 6_000;
 /** The slots of the agent echo: few, so that they are soon in use. */
 const SLOTS = 4;
 
@@ -30,6 +32,8 @@ export default defineAgent({
   async run({ input }, ctx) {
     if (input.how === "crash") assert.fail("the rig asked for it");
     if (input.how === "model") await ctx.waitFor("model", new Promise((resolve) => setTimeout(resolve, input.ms)));
+    if (input.how === "hang") await new Promise(() => undefined);
+    if (input.how === "once") await ctx.step("pay", { once: true }, () => new Promise(() => undefined));
     if (input.how === "step") await ctx.step("once", async () => 1);
     return input.how;
   },
@@ -251,12 +255,14 @@ export class World {
     throw new Error(`not within ${withinMs} ms: ${what}`);
   }
 
-  /** Waits until no alert fires but the watchdog. */
+  /** Waits until no alert but the watchdog has fired for {@link QUIET_FOR_MS}. */
   async untilQuiet(withinMs: number): Promise<void> {
     let last: string[] = [];
+    let quietSinceMs: number | null = null;
     const isQuiet = async () => {
       last = await this.monitor.firing();
-      return last.length === 0;
+      quietSinceMs = last.length === 0 ? (quietSinceMs ?? performance.now()) : null;
+      return quietSinceMs !== null && performance.now() - quietSinceMs >= QUIET_FOR_MS;
     };
     await this.until("no alert fires", isQuiet, withinMs).catch(() => {
       throw new Error(`not within ${withinMs} ms: no alert fires; firing: ${last.join(", ")}`);
