@@ -104,6 +104,8 @@ export const reportSchema = runSchema.extend({
   steps: z.array(stepSchema),
   /** The steps that the report leaves out, because they are many. */
   more: z.int(),
+  /** For each capability of an open step that no agent takes now: the reason. */
+  absent: z.array(z.string()),
 });
 
 /** The report about one run. */
@@ -145,7 +147,14 @@ export function reportOf(fold: Fold, texts: readonly string[]): RunReport {
     maps: [...fold.maps].map(([path, items]) => ({ path, items, ended: countEnded(all, path) })),
     steps: chosen.map((op) => stepOf(fold, op, times)),
     more: all.length - chosen.length,
+    absent: [] as string[],
   } as RunReport;
+}
+
+/** The capabilities that the open steps of a report wait for, each once. */
+export function awaitedCapabilities({ steps }: RunReport): string[] {
+  const open = steps.filter(({ kind, state }) => state === "open" && (kind === "step" || kind === "undo"));
+  return [...new Set(open.flatMap(({ call }) => call ?? []))];
 }
 
 /** The items of a map with an end: a step of theirs has one, and none is open. */

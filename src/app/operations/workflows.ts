@@ -10,10 +10,19 @@ import {
 } from "../../engine/index.ts";
 import { type Json, labelsSchema, nameSchema, resultSchema, SwarmError } from "../../protocol/index.ts";
 import { type Author, foldLog } from "../../workflow/index.ts";
+import { listAgents } from "../agents/roster.ts";
+import { describeAbsence } from "./absent-agents.ts";
 import { defineOperation, NOT_AUDITED, type OperationContext, readWithin } from "./operation.ts";
 import { readSince } from "./since.ts";
 import { filterFields } from "./task-filter.ts";
-import { RUN_STATES, RUN_WAITING_REASONS, reportOf, reportSchema, runSchema } from "./workflow-report.ts";
+import {
+  awaitedCapabilities,
+  RUN_STATES,
+  RUN_WAITING_REASONS,
+  reportOf,
+  reportSchema,
+  runSchema,
+} from "./workflow-report.ts";
 
 /** The longest wait for the end of a run, in ms: 20 days. A timer of Node.js takes at most 24. */
 const WORKFLOW_LIMIT_MS = 20 * 86_400_000;
@@ -173,7 +182,13 @@ export const showWorkflow = defineOperation({
   access: "read",
   async run(context, { id: runId }) {
     const { texts } = await readWithin(context, clientOf(context).log(runId));
-    return reportOf(foldOf(runId, texts), texts);
+    const report = reportOf(foldOf(runId, texts), texts);
+    const awaited = awaitedCapabilities(report);
+    // Best effort: a look that fails says nothing about the run.
+    const agents =
+      awaited.length === 0 ? [] : await readWithin(context, listAgents(context.transport)).catch(() => null);
+    if (agents === null) return report;
+    return { ...report, absent: awaited.flatMap((capability) => describeAbsence(agents, capability) ?? []) };
   },
 });
 

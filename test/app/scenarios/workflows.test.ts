@@ -11,6 +11,11 @@ const order = (customer: string, items: string[]) =>
 test("murmur up runs the order saga: it ships, waits for a person, or is undone, and its engine may be killed", async () => {
   const world = setupWorld();
   cpSync(example, world.directory, { recursive: true });
+  await world.up("--agents echo --coordinators 0");
+  await world.call(`workflow start order --id early --input ${order("ada", ["cup"])}`);
+  await expect
+    .poll(async () => (await world.call("workflow show early")).stdout, { timeout: 60_000, interval: 200 })
+    .toContain("no agent of stock-reserve runs now");
   const swarm = await world.up("--agents shop --coordinators 0");
   const engine = swarm.processes.find(({ role }) => role === "engine");
   expect(engine).toMatchObject({ name: "engine-1" });

@@ -48,6 +48,7 @@ export function renderRun(report: RunReport, { colors }: Pick<Terminal, "colors"
     ...(report.more === 0
       ? []
       : [`  ${report.more} completed steps are not shown; --json has the first ${report.steps.length}`]),
+    ...report.absent.map((reason) => `  ${printable(reason)}`),
     ...(report.blocked === undefined ? [] : describeBlocked(report.blocked)),
     ...(report.error === undefined
       ? []
@@ -149,7 +150,9 @@ function shorten(text: string, length: number): string {
 
 /** The table of a list of runs. */
 export function renderRuns(
-  runs: readonly (Omit<RunReport, "startedAt" | "input" | "maps" | "steps" | "more"> & { at: string })[],
+  runs: readonly (Omit<RunReport, "startedAt" | "input" | "maps" | "steps" | "more" | "absent"> & {
+    at: string;
+  })[],
   nowMs: number,
 ): string {
   return table(
