@@ -109,6 +109,22 @@ test("a process that is redirected loads the build in the place of the sources, 
   expect(outside).toEqual([`loads ${pathToFileURL(join(home, "agents/echo.ts")).href}`]);
 });
 
+test("the agents of the review are in the build, with the library that they share", async () => {
+  const { home, write, builds } = setup();
+  write("agents/lib/review/index.ts", 'export const word: string = "shared";\n');
+  write(
+    "agents/review-docs/agent.ts",
+    'import { word } from "../lib/review/index.ts";\nconst told: string = word;\nconsole.log(told);\n',
+  );
+  const redirect = pathToFileURL((await provideRedirect(home)) ?? "").href;
+  const argv = ["--import", redirect, "--import", LISTER, join(home, "agents/review-docs/agent.ts")];
+  const { stdout, stderr } = await promisify(execFile)(process.execPath, argv);
+  expect(stdout).toBe("shared\n");
+  const loaded = stderr.split("\n").filter((line) => line.startsWith("loads file:"));
+  const outside = loaded.filter((line) => !line.includes(pathToFileURL(join(builds, "1")).href));
+  expect([loaded.length > 0, outside]).toEqual([true, []]);
+});
+
 test("a redirection waits for the build that another process makes", async () => {
   const { home, builds } = setup();
   mkdirSync(builds, { recursive: true });

@@ -90,7 +90,8 @@ export class JsxNames {
   }
 }
 
-function hasJsx({ program }: Source): boolean {
+/** True for code with an element of JSX. */
+export function hasJsx({ program }: Source): boolean {
   let found = false;
   walk(program, ({ type }) => {
     found ||= type === "JSXElement" || type === "JSXFragment";

@@ -9,6 +9,7 @@ import { confineTools } from "../sandbox.ts";
 import { isComponent } from "../scripts.ts";
 import { IS_TEMPLATE, isFlow, isTemplate, parseText } from "../syntax.ts";
 import { analysersDirectory } from "../toolbox.ts";
+import { type ComponentScripts, writeJsxScripts } from "./component-jsx.ts";
 import { configsOf } from "./configs.ts";
 import { isExtra } from "./equal.ts";
 import { hoistedIn } from "./hoisted.ts";
@@ -71,16 +72,25 @@ export async function runLinter(
   given: AnalysisTools,
 ): Promise<ReviewOutput> {
   const directory = await realpath(input.directory);
-  const tools = confineTools(given, input.sandbox, [directory, await realpath(analysersDirectory())]);
   const output: ReviewOutput = { findings: [], unsure: [], unjudged: [] };
   const texts = await readTexts(spec, directory, input.files, output.unjudged);
+  // By its own configuration the repository decides how its components are read.
+  const extracted = spec.readsComponents && !input.trustRepoConfig ? await writeJsxScripts(texts) : null;
+  const readable = [directory, await realpath(analysersDirectory()), ...[extracted?.folder ?? []].flat()];
+  const tools = confineTools(given, input.sandbox, readable);
+  const jsx = new JsxNames(directory);
+  try {
+    if (extracted !== null) await lintExtracted({ spec, texts, jsx }, tools, extracted, output);
+  } finally {
+    await extracted?.remove();
+  }
+  const apart = new Set(extracted?.scripts.map(({ file }) => file));
   const groups = await groupByConfig(
     directory,
-    { ...input, files: [...texts.keys()] },
+    { ...input, files: [...texts.keys()].filter((file) => !apart.has(file)) },
     configsOf(spec.capability),
   );
-  const jsx = new JsxNames(directory);
-  let done = 0;
+  let done = apart.size;
   for (const { config, files } of groups) {
     const ran = await lintGroup(spec, tools, directory, config, files);
     const { findings, unjudged } = await toFindings({ spec, texts, jsx }, ran);
@@ -91,6 +101,47 @@ export async function runLinter(
     tools.progress((100 * done) / input.files.length, `${done} of ${input.files.length} files`);
   }
   return output;
+}
+
+/** The context of a linter's messages. */
+interface Reading {
+  spec: LinterSpec;
+  texts: ReadonlyMap<string, string>;
+  jsx: JsxNames;
+}
+
+/** Kinds that no linter checks in components, because templates use names. */
+const USED_BY_TEMPLATES: ReadonlySet<string> = new Set([
+  "unused-variable",
+  "unused-label",
+  "unused-private-member",
+]);
+
+/** Lints the scripts of components in their own folder, and adds the findings and failures to the output, for the components. */
+async function lintExtracted(
+  reading: Reading,
+  tools: AnalysisTools,
+  { folder, scripts }: ComponentScripts,
+  output: ReviewOutput,
+): Promise<void> {
+  const fileOf = new Map(scripts.map(({ name, file }) => [name, file]));
+  const { spec } = reading;
+  try {
+    const ran = await lintGroup(spec, tools, folder, null, [...fileOf.keys()]);
+    const messages = ran.messages.flatMap((message) => {
+      const file = message.file === null ? undefined : fileOf.get(message.file);
+      const { kind } = kindOfRule(spec.capability, message.rule, message.isError);
+      return file === undefined || USED_BY_TEMPLATES.has(kind) ? [] : [{ ...message, file }];
+    });
+    const { findings, unjudged } = await toFindings(reading, { messages, ownRules: false });
+    output.findings.push(...findings, ...ran.notes);
+    const own = ran.unjudged.map((each) => ({ ...each, file: fileOf.get(each.file) ?? each.file }));
+    output.unjudged = onePerFile([...output.unjudged, ...own, ...unjudged]);
+  } catch (error) {
+    tools.signal.throwIfAborted();
+    const message = oneLine(error instanceof Error ? error.message : String(error)) || "no message";
+    output.unjudged.push(...scripts.map(({ file }): Unjudged => ({ file, why: "tool-failed", message })));
+  }
 }
 
 /** Reads the texts of the files that the linter can read, and adds the others to `unjudged`. */
@@ -246,7 +297,7 @@ function notesOf(spec: LinterSpec, messages: readonly LintMessage[]): RawFinding
  * messages there are guesses, and are dropped.
  */
 async function toFindings(
-  { spec, texts, jsx }: { spec: LinterSpec; texts: ReadonlyMap<string, string>; jsx: JsxNames },
+  { spec, texts, jsx }: Reading,
   { messages, ownRules }: { messages: readonly LintMessage[]; ownRules: boolean },
 ): Promise<{ findings: RawFinding[]; unjudged: Unjudged[] }> {
   const findings: RawFinding[] = [];
