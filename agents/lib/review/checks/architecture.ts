@@ -3,7 +3,14 @@
 import { posix } from "node:path";
 import type { Analysis, RawFinding, Severity } from "../contract.ts";
 import { anchorOf, isDeclaration, isTest, note, oneLine, targetOf } from "../files.ts";
-import { CONFIG_NAME, ENTRY_NAME, isLoadedByPlace, isProvided, TOOL_FOLDER } from "../graph/conventions.ts";
+import {
+  CONFIG_NAME,
+  ENTRY_NAME,
+  isCopied,
+  isLoadedByPlace,
+  isProvided,
+  TOOL_FOLDER,
+} from "../graph/conventions.ts";
 import { type Import, type ImportGraph, type Project, readProject } from "../graph/graph.ts";
 import type { Packages } from "../graph/packages.ts";
 import { KINDS } from "../kinds.ts";
@@ -146,9 +153,9 @@ function edgesOf(graph: ImportGraph, file: string, follows: (edge: Import) => bo
 }
 
 /** Finds relative imports of missing files. Tests and tools are left out: they import missing files on purpose, or made ones. */
-function unresolved({ graph }: Project): RawFinding[] {
+function unresolved({ graph, packages }: Project): RawFinding[] {
   return [...graph.values()].flatMap(({ file, imports }) =>
-    isSupport(file)
+    isSupport(file) || isCopied(file, declaredAbove(file, packages))
       ? []
       : imports.flatMap(({ specifier, resolution, optional, line }) => {
           if (resolution.state !== "missing" || optional) return [];
@@ -176,7 +183,8 @@ function undeclared({ graph, packages }: Project): RawFinding[] {
     const nearest = above[0];
     // Without a manifest nothing is declared; beside an import map the runtime resolves bare names by other rules.
     if (nearest === undefined || above.some(({ isDeno }) => isDeno) || isSupport(file)) return [];
-    const names = above.flatMap(({ declared }) => [...declared]);
+    const names = declaredAbove(file, packages);
+    if (isCopied(file, names)) return [];
     return imports.flatMap(({ resolution, typeOnly, optional, line }) => {
       // Leaves missing types to the compiler.
       if (resolution.state !== "package" || typeOnly || optional) return [];
@@ -234,8 +242,18 @@ function isEntry(file: string, packages: Packages): boolean {
   const above = packages.above(file);
   const folder = above[0]?.folder ?? ".";
   const path = folder === "." ? file : file.slice(folder.length + 1);
-  const names = above.flatMap(({ declared }) => [...declared]);
-  return !path.includes("/") || ENTRY_NAME.test(posix.basename(path)) || isLoadedByPlace(path, names);
+  const names = declaredAbove(file, packages);
+  return (
+    !path.includes("/") ||
+    ENTRY_NAME.test(posix.basename(path)) ||
+    isLoadedByPlace(path, names) ||
+    isCopied(file, names)
+  );
+}
+
+/** The packages that the manifests above a file declare. */
+function declaredAbove(file: string, packages: Packages): string[] {
+  return packages.above(file).flatMap(({ declared }) => [...declared]);
 }
 
 /** True for tests, tools, examples, declarations and configurations: tools start them, and they have their own installation. */

@@ -172,6 +172,9 @@ function isMdx(file: string): boolean {
 const FORM = /(?:^|\/)(?:pull_request_template|issue_template)(?:\/|\.md$)/i;
 /** A route of a site: a path without a file's extension, or the page that the build makes of another one. */
 const ROUTE = /(?:^|\/)[^/.]+\/?$|\/$|\.html?$/;
+/** A page that JSDoc and TypeDoc make, by their fixed names: readmes and tutorials become pages beside it. */
+const MADE_PAGE =
+  /(?:^|\/)(?:global|modules|hierarchy|list_class|(?:module|external|namespace|mixin|tutorial)-[\w.-]+)\.html$/;
 /** Anchors without a heading: lines of a file, a text fragment (WICG), and routes of a site in one page (`#/guide`, `#!/guide`). */
 const NO_HEADING = /^(?:L\d|:~:|!?\/)/;
 
@@ -186,7 +189,8 @@ async function brokenLinks(repository: Repository, file: string, page: Page): Pr
     const there = path === "" ? place : await findPage(repository, place);
     if (there === undefined) continue;
     if (there === null) {
-      if ((isOfSite && ROUTE.test(path.replace(/\?.*$/, ""))) || (await repository.isMade(place))) continue;
+      const isPage = (isOfSite && ROUTE.test(path.replace(/\?.*$/, ""))) || MADE_PAGE.test(path);
+      if (isPage || (await repository.isMade(place))) continue;
       const message = `The target of the link ${target} is missing: there is no ${place}. Correct the path, or remove the link.`;
       findings.push({
         ...finding("broken-link", "missing-file", file, line, message, target),

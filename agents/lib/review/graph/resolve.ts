@@ -72,7 +72,8 @@ export class Resolver {
     if (path === "") return { state: "outside" };
     if (/^\.{1,2}(?:\/|$)/.test(path)) return this.#relative(file, path);
     if (path.startsWith("/")) return this.#fromRoot(file, path);
-    if (isBuiltin(path)) return { state: "outside" };
+    // Node's own modules below `internal/` are there for loaders that are a part of Node.
+    if (isBuiltin(path) || /^internal(?:\/|$)/.test(path)) return { state: "outside" };
     return this.#byName(file, path);
   }
 
