@@ -204,7 +204,9 @@ export function linesOf(text: string): string[] {
 
 /** Turns a message into one line of limited length, without control characters. */
 export function oneLine(message: string): string {
+  // A program's output can be a part of a message: only its start is looked at.
   const line = message
+    .slice(0, 10 * MAX_MESSAGE_CHARACTERS)
     .replace(/\p{Cc}+/gu, " ")
     .replace(/ {2,}/g, " ")
     .trim();

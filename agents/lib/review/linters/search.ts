@@ -33,8 +33,12 @@ export async function searchFailures<Run>(
     open.sort((a, b) => b.length - a.length);
     const part = open.shift() ?? [];
     if (count >= MAX_RUNS || nowMs() - startedMs > MAX_SEARCH_MS) {
-      const message = `not run: the program failed on this file and ${part.length - 1} others together, ${toSwarmError(first).message}`;
-      found.failed.push(...part.map((file) => ({ file, message: oneLine(message) })));
+      const { message: cause } = toSwarmError(first);
+      // Once for all files: a part of a long text holds the whole text in memory.
+      const message = oneLine(
+        `not run: the program failed on this file and ${part.length - 1} others together, ${cause}`,
+      );
+      found.failed.push(...part.map((file) => ({ file, message })));
       continue;
     }
     try {
