@@ -1,5 +1,6 @@
 // How each kind of process gets the streams, buckets and consumers that it needs, before it starts and for its readiness.
-// S1  Only `init`, and the api process of `up`, create streams and buckets. Every other process waits for them.
+// S1  Only `init`, the api process of `up`, and a review for a swarm of its own create streams and buckets. Every other process waits for
+//     them.
 // S2  A process of agents elsewhere asks for its own consumers and for nothing else (`CONSUMER.INFO`), because its user may
 //     have no right to any stream. `init` makes the consumers last, so their presence tells that the streams are there.
 import { type Logger, sleep } from "../../base/index.ts";
