@@ -149,15 +149,20 @@ export const configSchema = z.strictObject({
     about: "How long a command waits for the swarm, in ms. Reads: 5,000 by default, then exit code 3.",
   }),
   httpHost: setting(z.string().min(1).default("127.0.0.1"), {
-    about: "Address that the HTTP API listens on. Any address but loopback needs `apiToken`.",
+    about:
+      "Address that the HTTP API listens on. Any address but loopback needs `apiTokensFile` or `apiToken`.",
   }),
   httpPort: setting(port("").default(7070), { about: "Port of the HTTP API; 0 takes a free one." }),
   apiToken: setting(z.string().min(16, "must have at least 16 characters").optional(), {
-    about: "Bearer token that the HTTP API requires. Environment or file only.",
+    about: "One shared bearer token of the HTTP API, with every right. Environment or file only.",
     secret: true,
   }),
   apiTokenFile: setting(z.string().min(1).optional(), {
     about: "Path of a file with the value of `apiToken`. A changed file counts within 5 s.",
+  }),
+  apiTokensFile: setting(z.string().min(1).optional(), {
+    about:
+      "Path of a file with the tokens of the HTTP API: name, SHA-256, access and expiry of each (`murmur token new` makes its lines). A changed file counts within 5 s.",
   }),
   metricsHost: setting(z.string().min(1).default("127.0.0.1"), {
     about: "Address of /livez, /readyz and /metrics. In a pod: 0.0.0.0.",

@@ -19,6 +19,7 @@ const PATH_SETTINGS = [
   "tlsKey",
   "serverFile",
   "apiTokenFile",
+  "apiTokensFile",
 ] as const satisfies readonly SettingName[];
 
 /** The PATH when no folder of the caller's PATH can be trusted. */

@@ -15,6 +15,7 @@ export {
   WAITING_REASONS,
   type WaitingReason,
 } from "./agent/status.ts";
+export { describeSubjects } from "./async-api.ts";
 export { AUDIT_ENTRY_LIMIT_BYTES, type AuditEntry, auditEntrySchema } from "./audit/entry.ts";
 export type { Audit, AuditFacts, AuditNote } from "./audit/note.ts";
 export {

@@ -1,4 +1,4 @@
-// Generates files and tables from the sources: `node tools/build/generate.ts [--check]`. Owns docs/schemas, the pages of
+// Generates files and tables from the sources: `node tools/build/generate.ts [--check]`. Owns docs/schemas, docs/openapi.json, docs/asyncapi.json, the pages of
 // docs/review/kinds, the rules of grafana/alerts and the boards of grafana/dashboards
 // with their copies in the chart, and the tables of docs/contract.md and docs/operations.md between `<!-- generated: NAME -->` and `<!-- end -->`. A test fails if one of them is stale, so each change
 // of the protocol is visible in the diff of its commit.
@@ -11,10 +11,13 @@ import { RULES_FILES, rulesFile } from "../../src/app/alerts/rules-file.ts";
 import { alertTable } from "../../src/app/alerts/table.ts";
 import { realTime } from "../../src/app/alerts/time.ts";
 import { COMMANDS } from "../../src/app/commands/index.ts";
+import { openApiText } from "../../src/app/http/openapi/document.ts";
+import { ROUTES } from "../../src/app/http/routes/table.ts";
 import { OPERATIONS } from "../../src/app/operations/index.ts";
 import { describeMetrics, EXPORTERS } from "../../src/base/index.ts";
 import {
   bucketSpecs,
+  describeSubjects,
   ERROR_CATALOGUE,
   jsonSchemaOf,
   SCHEMA_NAMES,
@@ -82,6 +85,15 @@ const TABLES: Readonly<Record<string, () => string>> = {
         errors.map(code).join(" "),
       ]),
     ),
+  routes: () =>
+    table(
+      ["route", "operation", "access"],
+      ROUTES.map(({ method, path, operation, waiting }) => [
+        code(`${method} ${path.replaceAll(/:(\w+)/g, "{$1}")}`),
+        [operation, waiting].flatMap((each) => (each === undefined ? [] : [code(each.name)])).join(" "),
+        operation.access,
+      ]),
+    ),
   commands: () =>
     table(
       ["command", "effect"],
@@ -141,6 +153,8 @@ export function generatedFiles(): Map<string, string> {
     ...boardFiles(),
     ...RULES_FILES.map((path): [string, string] => [path, rulesFile()]),
     [OPERATIONS_PAGE, fillTables(OPERATIONS_PAGE, OPERATIONS_TABLES)],
+    ["docs/openapi.json", openApiText()],
+    ["docs/asyncapi.json", `${JSON.stringify(describeSubjects(PREFIX), null, 2)}\n`],
   ]);
 }
 

@@ -120,6 +120,7 @@ export const COMMANDS: readonly CommandEntry[] = [
     "run the front door: submit, HTTP, due tasks",
     async () => (await import("./local/api.ts")).command,
   ),
+  entry("token new", "make a token of the HTTP API", async () => (await import("./local/token.ts")).create),
   processEntry(
     "coordinator",
     "run a coordinator in this process",

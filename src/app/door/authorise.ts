@@ -34,10 +34,10 @@ export function checkTask(rights: UserRights, task: string, capability: string |
   );
 }
 
-/** Publishers and agents have the access of their kind; that of an operator is a line of the file. */
+/** Publishers and agents have the access of their kind; that of an operator or of an API token is a line of its file. */
 function adviceOnAccess(rights: UserRights, needed: Access): string {
   const { access, role } = rights;
-  return role.startsWith("operator/")
+  return role.startsWith("operator/") || role.startsWith("token/")
     ? `${placeOf(rights)}: ${keyOf(role)}.access needs ${needed}, and is ${access}`
     : `no line of permissions.yaml permits it to ${role}; it is the right of an operator with the access ${needed}`;
 }

@@ -4,6 +4,9 @@ import { type ServerType, serve } from "@hono/node-server";
 import type { Hono } from "hono";
 import { SwarmError, toSwarmError } from "../../protocol/index.ts";
 
+/** The part of an app that a server needs. */
+type Served = Pick<Hono, "fetch">;
+
 /** A server that listens. */
 export interface Listening {
   /** `http://127.0.0.1:7070`. */
@@ -14,8 +17,16 @@ export interface Listening {
 /** The time for a request's headers, in ms: slow clients must not hold connections. */
 const HEADERS_TIMEOUT_MS = 10_000;
 
+/** How long open requests may take to finish when the server stops, in ms: as long as one answer of the swarm may take. */
+const DRAIN_MS = 5_000;
+/** The time between two looks for idle connections meanwhile, in ms. */
+const IDLE_LOOK_MS = 20;
+
 /** Starts to listen. @throws SwarmError `conflict` for a taken port, `invalid_input` for an address of another machine. */
-export function listen(app: Hono, options: { host: string; port: number; what: string }): Promise<Listening> {
+export function listen(
+  app: Served,
+  options: { host: string; port: number; what: string },
+): Promise<Listening> {
   const { host, port, what } = options;
   return new Promise((resolve, reject) => {
     const server: ServerType = serve(
@@ -24,12 +35,7 @@ export function listen(app: Hono, options: { host: string; port: number; what: s
         const shown = address.family === "IPv6" ? `[${address.address}]` : address.address;
         resolve({
           url: `http://${shown}:${address.port}`,
-          close: () =>
-            new Promise<void>((closed) => {
-              server.close(() => closed());
-              // Requests that wait for a result must not delay the end of the process.
-              if ("closeAllConnections" in server) server.closeAllConnections();
-            }),
+          close: () => closeServer(server),
         });
       },
     );
@@ -40,11 +46,28 @@ export function listen(app: Hono, options: { host: string; port: number; what: s
 }
 
 /**
+ * Takes no new connections, lets open requests finish, and resolves when all connections are closed: after {@link DRAIN_MS} they are
+ * closed by force.
+ */
+async function closeServer(server: ServerType): Promise<void> {
+  const closed = new Promise<void>((resolve) => {
+    server.close(() => resolve());
+  });
+  if (!("closeAllConnections" in server)) return closed;
+  // A connection that is kept alive is idle only after its request has ended.
+  const idle = setInterval(() => server.closeIdleConnections(), IDLE_LOOK_MS);
+  const force = setTimeout(() => server.closeAllConnections(), DRAIN_MS);
+  await closed;
+  clearInterval(idle);
+  clearTimeout(force);
+}
+
+/**
  * Starts to listen like {@link listen}; when the port is taken and `isChosen` is false, on a free port. `onMoved` gets the new URL.
  * @throws SwarmError `conflict` for a taken port that the user chose.
  */
 export async function listenNear(
-  app: Hono,
+  app: Served,
   options: { host: string; port: number; what: string; isChosen: boolean; onMoved: (url: string) => void },
 ): Promise<Listening> {
   const { isChosen, onMoved, ...where } = options;

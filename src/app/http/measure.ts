@@ -1,8 +1,11 @@
 // Measures the requests of the HTTP API: their number by route, method and status, and the time to the answer.
 import type { Context, MiddlewareHandler } from "hono";
 import { type Meter, OTHER } from "../../base/index.ts";
+import { OPENAPI_PATH } from "./openapi/document.ts";
 import { PROBE_PATHS } from "./probes.ts";
-import { ROUTES } from "./routes.ts";
+import { isWaiting } from "./routes/request.ts";
+import { ROUTES } from "./routes/table.ts";
+import { EVENT_STREAM } from "./streams/event-stream.ts";
 
 type HttpMeter = Pick<Meter, "httpRequests" | "httpSeconds">;
 
@@ -21,8 +24,9 @@ export function measureRequests(meter: HttpMeter): MiddlewareHandler {
       method: METHODS.includes(method) ? method : OTHER,
       status: context.res.status,
     });
-    const isWaiting = ROUTES.some((each) => each.path === route && each.waits?.(context) === true);
-    if (!isWaiting) meter.httpSeconds.observe({ route }, (performance.now() - startedMs) / 1_000);
+    const waits = ROUTES.some((each) => each.path === route && isWaiting(context, each));
+    const isStream = context.res.headers.get("content-type") === EVENT_STREAM;
+    if (!waits && !isStream) meter.httpSeconds.observe({ route }, (performance.now() - startedMs) / 1_000);
   };
 }
 
@@ -30,7 +34,7 @@ export function measureRequests(meter: HttpMeter): MiddlewareHandler {
 function routeOf({ req }: Context): string {
   const found = ROUTES.find(({ method, path }) => isLike(path, req.path) && methodFits(method, req.method));
   if (found !== undefined) return found.path;
-  return PROBE_PATHS.find((path) => path === req.path) ?? OTHER;
+  return [...PROBE_PATHS, OPENAPI_PATH].find((path) => path === req.path) ?? OTHER;
 }
 
 const methodFits = (method: string, asked: string) =>

@@ -7,6 +7,7 @@ import { listBudgets, removeBudget, setBudget } from "./budgets.ts";
 import { listCapabilities, pauseCapability, resumeCapability } from "./capabilities.ts";
 import { setValue, showHistory, showValues } from "./config.ts";
 import { listDeadLetters, purgeDeadLetters, replayDeadLetter, showDeadLetter } from "./dead-letters.ts";
+import { watchEvents } from "./events.ts";
 import { acquireLock, listLocks, releaseLock } from "./locks.ts";
 import { recoverOffice, showOffice, transferOffice } from "./office.ts";
 import type { Operation } from "./operation.ts";
@@ -17,6 +18,7 @@ import { showScaling } from "./scaling.ts";
 import { listSchedules, removeSchedule, setSchedule } from "./schedules.ts";
 import { initStreams } from "./streams.ts";
 import { showSwarm } from "./swarm-status.ts";
+import { submitTasks } from "./task-batch.ts";
 import { purgeTasks } from "./task-purge.ts";
 import {
   cancelTasks,
@@ -51,7 +53,7 @@ import {
 
 /** All operations, by family. */
 export const OPERATIONS = [
-  ...[submitTask, runTask, listTasks, showTask, watchTask, cancelTasks, retryTask],
+  ...[submitTask, submitTasks, runTask, listTasks, showTask, watchTask, cancelTasks, retryTask],
   ...[moveTask, promoteTask, reprioritiseTask, settleTask, purgeTasks],
   ...[listDeadLetters, showDeadLetter, replayDeadLetter, purgeDeadLetters],
   ...[listLivingAgents, showOneAgent, pauseAgent, resumeAgent, drainAgent],
@@ -67,5 +69,5 @@ export const OPERATIONS = [
   ...[startWorkflow, runWorkflow, listWorkflows, showWorkflow, verifyWorkflow, exportWorkflow],
   ...[signalWorkflow, approveWorkflow, rejectWorkflow],
   ...[pauseWorkflow, resumeWorkflow, cancelWorkflow, retryWorkflow],
-  ...[initStreams, showSwarm, showOverview, listProblems],
+  ...[initStreams, showSwarm, showOverview, listProblems, watchEvents],
 ] as unknown as readonly Operation[];

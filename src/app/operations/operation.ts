@@ -23,7 +23,7 @@ export interface Caller {
   readonly name: string;
   /** The face, as the audit log lists it: `cli`, `api`. */
   readonly role: string;
-  /** True: NATS proved the name. Default false: the name is a claim for histories. */
+  /** True: NATS, or a token of the HTTP API, proved the name. Default false: the name is a claim for histories. */
   readonly isProven?: boolean | undefined;
 }
 

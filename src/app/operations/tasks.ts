@@ -36,7 +36,7 @@ const oneTask = z.strictObject({ task: taskId });
 const reachOfTask = ({ task }: { task: string }): Reach => ({ task });
 
 /** All capabilities whose agents a task can employ: its own, and the capabilities that its ballot asks. */
-function reachOfSubmit({ capability, ballot }: z.output<typeof taskSchema>): Reach {
+export function reachOfSubmit({ capability, ballot }: z.output<typeof taskSchema>): Reach {
   const asked = [...(ballot?.panel ?? []), ballot?.judge, ballot?.verifier];
   return { capabilities: [capability, ...asked.filter((each) => each !== undefined)] };
 }
@@ -168,8 +168,8 @@ export const watchTask = defineOperation({
   async *run({ client, signal, timeoutMs }, { task }) {
     let last: TaskStatus | undefined;
     for await (const status of client.watch(task, { signal, patienceMs: timeoutMs })) {
-      if (last !== undefined) yield last;
       last = status;
+      if (status.result === undefined) yield status; // the status with the result is the last one
     }
     return last!;
   },

@@ -6,7 +6,7 @@ import { entryOf, rolesOf } from "./role.ts";
 /** The rights of a user at the front door. */
 export interface UserRights {
   readonly user: string;
-  /** The role as `explain` names it: `publisher/web`, `agent/default`, `operator/anna`. */
+  /** The role as `explain` names it: `publisher/web`, `agent/default`, `operator/anna`; `token/web` for a token of the HTTP API. */
   readonly role: string;
   /** The most that an operation may ask for. Null: no operation but those for agents, such as the read of a journal. */
   readonly access: Access | null;
@@ -45,6 +45,7 @@ const LISTS: Readonly<Record<string, string>> = {
   publisher: "publishers",
   operator: "operators",
   agent: "classes",
+  token: "tokens",
 };
 
 /** The key of a user's entry in the file, by its role: `operator/anna` is `operators[anna]`. */

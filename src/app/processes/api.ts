@@ -1,6 +1,6 @@
 // The process of the front door: it takes submits on the bus, moves due tasks into their queues, and serves HTTP.
 import { createOfficeClient } from "../../coordinator/index.ts";
-import type { Audit } from "../../protocol/index.ts";
+import { type Audit, SwarmError } from "../../protocol/index.ts";
 import {
   createBlobRenewer,
   createFrontDoor,
@@ -14,6 +14,7 @@ import { keepFacts } from "../facts/kept.ts";
 import { createSwarmFacts } from "../facts/swarm.ts";
 import { apiRoutes } from "../http/api.ts";
 import { listen } from "../http/listen.ts";
+import { FollowedTokens, type TokensChange } from "../http/tokens/followed.ts";
 import { GroupWorkCounter } from "../office/group-work.ts";
 import { describeInstallation, noteStart } from "../office/installation.ts";
 import { auditThrough } from "../office/operation-audit.ts";
@@ -55,6 +56,7 @@ export async function runApi(
     loading: "reading the permissions",
     async load() {
       const permissions = await loadPermissions(ports);
+      const tokens = await loadTokens(ports);
       const capabilities = permissions === undefined ? [] : capabilitiesOf(permissions.now);
       return {
         description: "Murmur's front door: submit, HTTP, due tasks",
@@ -62,7 +64,7 @@ export async function runApi(
         preparation: init
           ? createStreams({ apply, capabilities, classes: [ports.config.agentClass] })
           : awaitStreams,
-        assemble: (parts) => assembleApi(parts, ports, { permissions, onReady }),
+        assemble: (parts) => assembleApi(parts, ports, { permissions, tokens, onReady }),
       };
     },
   });
@@ -78,18 +80,45 @@ async function loadPermissions({ config, directory, log }: Ports): Promise<Follo
   }
 }
 
+/** The tokens of the HTTP API, where the setting names their file. @throws SetupError as {@link loadPermissions}. */
+async function loadTokens({ config, directory, log }: Ports): Promise<FollowedTokens | undefined> {
+  if (config.apiTokensFile === undefined) return undefined;
+  try {
+    return await FollowedTokens.read(resolveFrom(directory, config.apiTokensFile), { log });
+  } catch (error) {
+    throw SetupError.from(error);
+  }
+}
+
+/** Notes each change of the file of tokens, which does not tell who changed it either. */
+function noteTokens(audit: Audit): (change: TokensChange) => void {
+  return (facts) => audit({ kind: "tokens-reloaded", facts: { by: "api", isProven: false, ...facts } });
+}
+
 /** Notes each change of the permissions file. The file does not tell who changed it, so the name is that of the user of this process. */
 function noteOf(audit: Audit): (change: PermissionsChange) => void {
   return (facts) => audit({ kind: "permissions-reloaded", facts: { by: "api", isProven: false, ...facts } });
 }
+
+/** The answer to requests that wait while the process stops. */
+const STOPPING = new SwarmError(
+  "unavailable",
+  "this api process stops; a submitted task continues. Ask again, another process answers",
+  { retryAfterMs: 1_000 },
+);
 
 function assembleApi(
   parts: ProcessParts,
   { config }: Ports,
   {
     permissions,
+    tokens,
     onReady,
-  }: { permissions: FollowedPermissions | undefined; onReady: (facts: ApiReady) => void },
+  }: {
+    permissions: FollowedPermissions | undefined;
+    tokens: FollowedTokens | undefined;
+    onReady: (facts: ApiReady) => void;
+  },
 ): Assembly {
   const { transport, meter, log, tracer } = parts;
   const { traceUrl } = config;
@@ -126,6 +155,7 @@ function assembleApi(
           log,
         }),
         ...(permissions === undefined ? [] : [permissions.follow(noteOf(writer.audit))]),
+        ...(tokens === undefined ? [] : [tokens.follow(noteTokens(writer.audit))]),
         endWith("task client", () => tasks.close()),
       ],
       listeners: [],
@@ -148,20 +178,44 @@ function assembleApi(
         }),
       ],
     },
-    checks:
-      permissions === undefined
+    checks: [
+      ...(permissions === undefined
         ? []
-        : [{ name: "permissions-file", isWarning: true, look: () => permissions.problem }],
+        : [{ name: "permissions-file", isWarning: true as const, look: () => permissions.problem }]),
+      ...(tokens === undefined
+        ? []
+        : [{ name: "api-tokens-file", isWarning: true as const, look: () => tokens.problem }]),
+    ],
     async serve(probes) {
       const { httpHost: host, httpPort: port } = config;
       const token = createApiToken(config, { log });
+      const stopping = new AbortController();
       const routes = apiRoutes({
-        ...{ transport, tasks, scaling, problems, traceUrl, log, meter, host, token, probes, auditor },
+        ...{
+          transport,
+          tasks,
+          scaling,
+          problems,
+          traceUrl,
+          log,
+          meter,
+          host,
+          token,
+          tokens,
+          probes,
+          auditor,
+        },
         onRefused: refused.onRefused,
+        stopping: stopping.signal,
       });
       const listening = await listen(routes, { host, port, what: "the HTTP API" });
       apiUrl = listening.url;
-      return listening;
+      return {
+        close: () => {
+          stopping.abort(STOPPING);
+          return listening.close();
+        },
+      };
     },
     onReady: (probesUrl) => onReady({ apiUrl, probesUrl }),
     drain: async () => undefined,

@@ -184,6 +184,7 @@ export function createPlanner({
         MURMUR_HTTP_PORT: String(httpPort),
         MURMUR_API_TOKEN: config.apiTokenFile === undefined ? config.apiToken : undefined,
         MURMUR_API_TOKEN_FILE: config.apiTokenFile,
+        MURMUR_API_TOKENS_FILE: config.apiTokensFile,
       }),
     coordinator: ({ number, count, metricsPort }) =>
       plan({ role: "coordinator", number, metricsPort }, ["coordinator"], {

@@ -72,7 +72,7 @@ export const PROCESS_METRICS = {
     name: "murmur_http_streams",
     type: "gauge",
     unit: "requests",
-    help: "Open requests of the HTTP API that last: wait is a request that waits for a result.",
+    help: "Open requests of the HTTP API that last: wait is a request that waits for a result, sse a stream of events.",
     labels: ["kind"],
     exporters: API,
     replicas: "sum",

@@ -37,8 +37,8 @@ export interface AuditFacts {
     term: number;
   };
   /**
-   * A caller performed an operation that changes the swarm; `outcome` is `done` or an error code. `isProven`: NATS proved the name
-   * `by`. The values that it set are not in the entry; read them where it set them.
+   * A caller performed an operation that changes the swarm; `outcome` is `done` or an error code. `isProven`: NATS, or a token of
+   * the HTTP API, proved the name `by`. The values that it set are not in the entry; read them where it set them.
    */
   operation: { command: string; outcome: string; by: string; isProven: boolean; [about: string]: unknown };
   /** The leader decided a command that changes something, of an operation or of another program. It holds no values either. */
@@ -60,6 +60,16 @@ export interface AuditFacts {
    * before and after it; `added` and `removed` count their users.
    */
   "permissions-reloaded": {
+    by: string;
+    isProven: boolean;
+    outcome: string;
+    from: string | null;
+    to: string | null;
+    added?: number;
+    removed?: number;
+  };
+  /** An api process took another file of API tokens, or refused it; as `permissions-reloaded`. */
+  "tokens-reloaded": {
     by: string;
     isProven: boolean;
     outcome: string;

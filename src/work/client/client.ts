@@ -179,6 +179,8 @@ export function createTaskClient(parts: {
       });
       // The wait also ends a submit that is repeated for too long.
       return await untilAborted(Promise.race([submitted, wait.result]), options.signal);
+    } catch (error) {
+      throw options.signal?.aborted === true ? nameTask(error, taskId) : error;
     } finally {
       wait.close();
     }
@@ -216,4 +218,11 @@ export function createTaskClient(parts: {
     if (replay === null) return null;
     return { taskId: replayId, status: "accepted", duplicate: true, subject: replay.stored.subject };
   }
+}
+
+/** The reason of a wait that ended early, with the id of the task: it continues, if it is stored. */
+function nameTask(reason: unknown, taskId: string): unknown {
+  if (!(reason instanceof SwarmError) || reason.taskId !== undefined) return reason;
+  const { code, message, field, retryAfterMs, retryable, cause } = reason;
+  return new SwarmError(code, message, { field, retryAfterMs, retryable, cause, taskId });
 }

@@ -17,6 +17,7 @@ const refused = (message: string) =>
 const task = { task: "t" };
 const INPUTS: Readonly<Record<string, object>> = {
   "task-submit": { capability: "echo" },
+  "task-submit-batch": { tasks: [{ capability: "echo" }] },
   "task-run": { capability: "echo" },
   "task-cancel": { scope: "s" },
   "task-settle": { ...task, step: "charge", notDone: true },
@@ -40,6 +41,17 @@ const INPUTS: Readonly<Record<string, object>> = {
   "schedule-remove": { id: "s" },
   "budget-set": { name: "b", calls: 1 },
   "budget-remove": { name: "b" },
+  "workflow-start": { workflow: "w" },
+  "workflow-run": { workflow: "w" },
+  "workflow-signal": { id: "r", name: "s" },
+  "workflow-approve": { id: "r", approval: "a" },
+  "workflow-reject": { id: "r", approval: "a" },
+  ...Object.fromEntries(
+    ["show", "verify", "export", "pause", "resume", "cancel", "retry"].map((verb) => [
+      `workflow-${verb}`,
+      { id: "r" },
+    ]),
+  ),
   "capability-pause": { capability: "echo" },
   "capability-resume": { capability: "echo" },
 };

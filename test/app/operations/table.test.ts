@@ -9,15 +9,11 @@ import { ACCESS_LEVELS, type OperationContext, perform } from "../../../src/app/
 import { createAuditWriter } from "../../../src/audit/index.ts";
 import { createMeter, silentLogger } from "../../../src/base/index.ts";
 import { createPauseKeeper } from "../../../src/coordinator/index.ts";
-import { createEngine } from "../../../src/engine/index.ts";
-import { ERROR_CODES, SwarmError, tokenSchema } from "../../../src/protocol/index.ts";
-import type { Transport } from "../../../src/transport/index.ts";
+import { createSubjects, ERROR_CODES, encode, SwarmError, tokenSchema } from "../../../src/protocol/index.ts";
 import { createDoorCaller, createTaskClient } from "../../../src/work/index.ts";
-import { approval, defineWorkflow, signal, step } from "../../../src/workflow/index.ts";
 import { listFiles, readSource } from "../../../tools/build/measures/tree.ts";
 import { setupBallots } from "../../coordinator/ballots/swarm.ts";
-import { definitionsOf } from "../../engine/support.ts";
-import { until } from "../../work/support.ts";
+import { performWorkflows } from "./workflows.ts";
 
 const names = OPERATIONS.map(({ name }) => name);
 const sources = listFiles().filter((file) => file.startsWith("src/app/operations/"));
@@ -115,11 +111,19 @@ async function setup(way: (typeof WAYS)[number]) {
   const ada = createDoorCaller({ transport, user: "ada" });
   const performed = new Set<string>();
   /** Performs an operation of the table with raw input, and checks that its output and its events fit their schemas. */
-  async function call(name: string, input: object = {}, timeoutMs = context.timeoutMs) {
+  async function call(
+    name: string,
+    input: object = {},
+    {
+      timeoutMs = context.timeoutMs,
+      heard = () => undefined,
+    }: { timeoutMs?: number | undefined; heard?: () => void } = {},
+  ) {
     const operation = OPERATIONS.find((each) => each.name === name)!;
     const events: unknown[] = [];
     const onEvent = (event: unknown) => {
       events.push(operation.event?.parse(event));
+      heard();
     };
     const encoding = "data" in input ? "msgpack" : "json"; // JSON has no bytes
     const output =
@@ -145,8 +149,21 @@ async function performEach(way: (typeof WAYS)[number]): Promise<void> {
     taskId: "t1",
   });
   expect((await call("task-watch", { task: "t1" })).output).toMatchObject({ state: "completed" });
+  const began = Promise.withResolvers<void>();
+  const followed = call("event-watch", { kind: "task", id: "e1", limit: 1 }, { heard: began.resolve });
+  await began.promise;
+  const batch = (await call("task-submit-batch", { tasks: [{ capability: "echo", id: "e1" }] })).output;
+  expect(batch).toMatchObject({ accepted: 1, refused: 0, tasks: [{ taskId: "e1" }] });
+  transport.bus.publish(
+    createSubjects(transport.prefix).event("task", "e1", "progress"),
+    encode({ progress: 1 }),
+  );
+  expect((await followed).events).toMatchObject([
+    { kind: "began" },
+    { kind: "task", id: "e1", event: "progress", facts: { progress: 1 } },
+  ]);
   await call("task-show", { task: "t1" });
-  expect((await call("task-list")).output).toMatchObject({ tasks: [{ taskId: "t1" }] });
+  expect((await call("task-list", { idPrefix: "t" })).output).toMatchObject({ tasks: [{ taskId: "t1" }] });
   await performWorkflows(call, transport);
   const fail = { capability: "echo", id: "t2", input: "fail", retry: { max: 0 } };
   expect((await call("task-run", fail)).output).toMatchObject({ status: "failed" });
@@ -172,7 +189,9 @@ async function performEach(way: (typeof WAYS)[number]): Promise<void> {
     code: "not_found",
   });
   performed.add("task-settle"); // no task waits here; work/scenarios/steps-crash.test.ts has its answer
-  await expect(call("task-promote", { task: "t3" }, 300)).rejects.toMatchObject({ code: "unavailable" });
+  await expect(call("task-promote", { task: "t3" }, { timeoutMs: 300 })).rejects.toMatchObject({
+    code: "unavailable",
+  });
   performed.add("task-promote"); // without an api process the task stays due; its answer is in work/client/move.test.ts
   expect((await call("task-cancel", { task: "t3" })).output).toEqual({
     taskId: "t3",
@@ -352,87 +371,11 @@ async function performEach(way: (typeof WAYS)[number]): Promise<void> {
   expect((await call("audit-verify")).output).toMatchObject({ intact: true });
 
   expect((await call("office-status")).output).toMatchObject({ leader: "c1" });
-  await expect(call("office-transfer", {}, 200)).rejects.toBeInstanceOf(SwarmError);
+  await expect(call("office-transfer", {}, { timeoutMs: 200 })).rejects.toBeInstanceOf(SwarmError);
   performed.add("office-transfer"); // its answer is in scenarios/coordinators.test.ts
   await expect(call("office-recover")).rejects.toMatchObject({ code: "conflict" });
   performed.add("workflow-retry"); // its answer is that of the other commands
   performed.add("office-recover"); // its answer is in scenarios/recover.test.ts
 
   expect(names.filter((name) => !performed.has(name))).toEqual([]);
-}
-
-/** The workflow of {@link performWorkflows}: it asks for two approvals and a signal. */
-const asks = defineWorkflow({
-  name: "asks",
-  version: 1,
-  signals: { go: z.number() },
-  *run() {
-    yield* approval("check", { by: ["ada"] });
-    const go = yield* signal<number>("go");
-    const said = yield* step("say", "echo", go, { undo: { call: "echo" } });
-    yield* approval("again", { by: ["ada"] });
-    return said;
-  },
-});
-const plain = defineWorkflow({
-  name: "plain",
-  version: 1,
-  *run(input) {
-    return yield* step("say", "echo", input);
-  },
-});
-
-/** Performs each operation on workflows once. */
-async function performWorkflows(
-  call: (name: string, input?: object) => Promise<{ output: Record<string, unknown> }>,
-  transport: Transport,
-): Promise<void> {
-  const tasks = createTaskClient({ transport, meter: createMeter() });
-  onTestFinished(() => tasks.close());
-  const parts = { transport, meter: createMeter(), log: silentLogger, id: "engine-1", tasks };
-  const engine = createEngine({ ...parts, definitions: definitionsOf(asks, plain) });
-  await engine.start();
-  onTestFinished(() => engine.stop());
-  const output = async (name: string, input: object) => (await call(name, input)).output;
-  const waitsFor = (path: string) =>
-    until(async () => {
-      const report = await output("workflow-show", { id: "w1" }).catch(() => null);
-      return (report?.waiting as { path?: string } | undefined)?.path === path ? report : undefined;
-    });
-  expect(await output("workflow-run", { workflow: "plain", input: "hello", id: "w0" })).toMatchObject({
-    status: "completed",
-    output: "hello",
-  });
-  expect(await output("workflow-start", { workflow: "asks", id: "w1" })).toMatchObject({
-    id: "w1",
-    version: 1,
-  });
-  await waitsFor("check");
-  await output("workflow-pause", { id: "w1" });
-  await until(async () =>
-    (await output("workflow-show", { id: "w1" })).state === "paused" ? true : undefined,
-  );
-  await output("workflow-resume", { id: "w1" });
-  await until(async () =>
-    (await output("workflow-show", { id: "w1" })).state === "running" ? true : undefined,
-  );
-  await output("workflow-approve", { id: "w1", approval: "check" });
-  await output("workflow-signal", { id: "w1", name: "go", value: 7 });
-  await waitsFor("again");
-  await output("workflow-reject", { id: "w1", approval: "again", note: "no" });
-  await until(async () =>
-    (await output("workflow-show", { id: "w1" })).state === "compensated" ? true : undefined,
-  );
-  await expect(call("workflow-retry", { id: "w1" })).rejects.toMatchObject({ code: "conflict" });
-  await output("workflow-start", { workflow: "asks", id: "w2" });
-  await until(async () => (await output("workflow-show", { id: "w2" }).catch(() => undefined)) ?? undefined);
-  await output("workflow-cancel", { id: "w2" });
-  expect(await output("workflow-list", { name: "asks" })).toMatchObject({
-    more: 0,
-    unreadable: 0,
-    isCut: false,
-  });
-  expect(await output("workflow-verify", { id: "w1" })).toMatchObject({ isValid: true, fault: null });
-  const { entries } = await output("workflow-export", { id: "w1" });
-  expect(entries).toHaveLength(Number((await output("workflow-verify", { id: "w1" })).entries));
 }

@@ -13,6 +13,7 @@ const SWARM_SETTINGS: readonly SettingName[] = [
   "journalDays",
   "httpHost",
   "apiToken",
+  "apiTokensFile",
   "logLevel",
   "drainGraceMs",
   "silenceMs",
