@@ -20,6 +20,7 @@ import { Checker } from "./check/checker.ts";
 import { CommandStore } from "./commands/command-store.ts";
 import type { Definitions } from "./commands/judge.ts";
 import { createEngineServer } from "./commands/server.ts";
+import { tellEvents } from "./effects/events.ts";
 import { Performer } from "./effects/perform.ts";
 import { Beats } from "./lanes/beats.ts";
 import { openLaneConsumer } from "./lanes/consumers.ts";
@@ -114,7 +115,10 @@ class EngineDriver {
       commands,
       performer,
       find: (name, version) => definitions.find(name, version),
-      onEntry: (fold, decision) => this.#count(fold, decision),
+      onEntry: (fold, decision) => {
+        this.#count(fold, decision);
+        tellEvents(transport.bus, subjects, fold, decision);
+      },
       onLongEnd: (workflowId) => this.#checker.rollUpLater(workflowId),
     });
     this.#server = createEngineServer({ ...shared, logs, definitions });

@@ -275,4 +275,5 @@ export {
   showValue,
   type TaskAddress,
   TOKEN_PATTERN,
+  WORKFLOW_CAPABILITY,
 } from "./wire/subjects.ts";

@@ -6,7 +6,14 @@
 
 export { type Answer, MAX_CHILD_DEPTH, MAX_KEPT_SIGNALS } from "./decide/commands.ts";
 export { type DecideInput, Decider, type Decision, MAX_TRIGGERS } from "./decide/decider.ts";
-export { type Effect, effectKey, MAX_ID_LENGTH, numberedId, PATIENT_RETRY } from "./decide/effects.ts";
+export {
+  type Effect,
+  effectKey,
+  effectsOfEntry,
+  MAX_ID_LENGTH,
+  numberedId,
+  PATIENT_RETRY,
+} from "./decide/effects.ts";
 export { DEFAULT_CONCURRENCY, MAX_MAP_ITEMS } from "./decide/reading.ts";
 export type { Command, Refusal, StartCommand, Trigger } from "./decide/triggers.ts";
 export {

@@ -22,6 +22,7 @@ import {
   SwarmError,
   showValue,
   tokenSchema,
+  WORKFLOW_CAPABILITY,
 } from "../../protocol/index.ts";
 import type { CapabilityLimits } from "../../work/index.ts";
 import type { AgentAccess, AgentContext, AgentTask } from "./context.ts";
@@ -171,7 +172,11 @@ const specSchema = z.strictObject({
     .array(nameSchema)
     .min(1)
     .max(MAX_CAPABILITIES)
-    .refine(isFreeOfRepeats, "must not name a capability twice"),
+    .refine(isFreeOfRepeats, "must not name a capability twice")
+    .refine(
+      (names) => !names.includes(WORKFLOW_CAPABILITY),
+      `must not name ${WORKFLOW_CAPABILITY}: the results of workflows have this name`,
+    ),
   expertise: z
     .array(tokenSchema)
     .max(MAX_SKILLS)

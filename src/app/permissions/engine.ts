@@ -45,6 +45,7 @@ export function grantEngine(table: Table): void {
   list.publish("order steps", names.subject("task"));
   list.publish("store the ends of runs, and of cancelled steps", names.subject("result"));
   list.publish("take back the result of a run that is retried", api.purge(names.stream("results")));
+  list.publish("tell the events of runs", names.subject("event", { kind: "workflow" }));
   list.publish("tell hosts of cancelled steps", names.subject("cancel"));
   list.publish("ask where a step runs", names.subject("where"));
   for (const key of ["tasks", "later", ...names.placedKeys] as const)

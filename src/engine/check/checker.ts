@@ -2,7 +2,7 @@
 // S1  Roll-ups of long logs are rare (20 a second in all engines), because they read and write scattered messages: they stay off the path
 //     of decisions.
 import { type Clock, type Logger, type Meter, sleep } from "../../base/index.ts";
-import type { Subjects } from "../../protocol/index.ts";
+import { laneOf, type Subjects } from "../../protocol/index.ts";
 import type { Transport } from "../../transport/index.ts";
 import { foldLog, type RunState, summaryOf } from "../../workflow/index.ts";
 import type { LogStore } from "../stores/log-store.ts";
@@ -34,12 +34,22 @@ interface CheckerParts {
   readonly look: (workflowId: string, lane: string) => void;
 }
 
+/** A lane that this engine serves. */
+interface ServedLane {
+  /** The runs by state, as of the last look. */
+  readonly counts: Map<RunState, number>;
+  /** True until the first look. */
+  isNew: boolean;
+  /** The large entries without a log at the last look. */
+  left: Set<string>;
+}
+
 /** The slow check of one engine. */
 export class Checker {
   readonly #parts: CheckerParts;
   readonly #waiting = new Set<string>();
   /** The lanes that this engine serves, each with the signal of its end; a new lane is looked at soon. */
-  readonly #lanes = new Map<string, { readonly counts: Map<RunState, number>; isNew: boolean }>();
+  readonly #lanes = new Map<string, ServedLane>();
   #isRolling = false;
 
   constructor(parts: CheckerParts) {
@@ -48,7 +58,7 @@ export class Checker {
 
   /** Begins to look at a lane, now and every {@link QUIET_RUN_MS}. `signal` ends it. */
   serve(lane: string, signal: AbortSignal): void {
-    const served = { counts: new Map(), isNew: true };
+    const served: ServedLane = { counts: new Map(), isNew: true, left: new Set() };
     this.#lanes.set(lane, served);
     void this.#follow(lane, AbortSignal.any([signal, this.#parts.signal])).finally(() => {
       if (this.#lanes.get(lane) === served) this.#lanes.delete(lane);
@@ -59,6 +69,27 @@ export class Checker {
   rollUpLater(workflowId: string): void {
     if (this.#waiting.size < MAX_WAITING_ROLL_UPS) this.#waiting.add(workflowId);
     if (!this.#isRolling) void this.#roll();
+  }
+
+  /**
+   * Removes the large entries of a lane whose log is gone. An entry is stored before the message that names it, so it counts as left only
+   * when two looks in a row find no log.
+   */
+  async #sweepEntries(lane: string, served: ServedLane, logs: ReadonlySet<string>): Promise<void> {
+    const { transport, log } = this.#parts;
+    const left = new Set<string>();
+    let removed = 0;
+    for (const name of await transport.entries.names()) {
+      const id = name.slice(0, name.indexOf("."));
+      if (laneOf(id) !== lane || logs.has(id)) continue;
+      if (!served.left.has(name)) left.add(name);
+      else {
+        await transport.entries.delete(name);
+        removed++;
+      }
+    }
+    served.left = left;
+    if (removed > 0) log.info({ lane, removed }, "large entries of expired logs removed");
   }
 
   async #follow(lane: string, signal: AbortSignal): Promise<void> {
@@ -101,6 +132,9 @@ export class Checker {
     served.counts.clear();
     for (const [state, count] of states) served.counts.set(state, count);
     this.#showCounts();
+    if (counts.size >= MAX_LANE_RUNS) return; // Some logs were not seen.
+    const ids = [...counts.keys()].map((subject) => subjects.readWorkflow(subject) ?? "");
+    await this.#sweepEntries(lane, served, new Set(ids));
   }
 
   #showCounts(): void {

@@ -14,6 +14,7 @@ import {
   SwarmError,
   toSwarmError,
   type WireError,
+  WORKFLOW_CAPABILITY,
 } from "../../protocol/index.ts";
 import type { Transport } from "../../transport/index.ts";
 import { bodyHeaders, readResult, type TaskClient, unpackResult } from "../../work/index.ts";
@@ -22,7 +23,6 @@ import { ENDED } from "../check/look.ts";
 import { CommandStore } from "../commands/command-store.ts";
 import { type AskedCommand, judgeCommand } from "../commands/judge.ts";
 import { workflowIdSchema } from "../commands/wire.ts";
-import { WORKFLOW_CAPABILITY } from "../effects/perform.ts";
 import { LogStore, type StoredLog } from "../stores/log-store.ts";
 import { readSummary } from "../stores/summary.ts";
 

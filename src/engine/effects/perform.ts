@@ -13,17 +13,16 @@ import {
   SwarmError,
   sha256,
   toSwarmError,
+  WORKFLOW_CAPABILITY,
 } from "../../protocol/index.ts";
 import type { Transport } from "../../transport/index.ts";
 import { bodyHeaders, isLarge, packLarge, type TaskClient } from "../../work/index.ts";
-import type { Effect, Fold } from "../../workflow/index.ts";
+import { type Effect, effectsOfEntry, type Fold } from "../../workflow/index.ts";
 import type { CommandStore } from "../commands/command-store.ts";
 import type { LogStore } from "../stores/log-store.ts";
 import { cancelStep } from "./cancel.ts";
 import { storeResult } from "./results.ts";
 
-/** The capability on the subject of a run's result. No agent can offer it. */
-export const WORKFLOW_CAPABILITY = "workflow";
 /** The most effects of one decision in flight at once: a map orders its first items together. */
 const EFFECTS_IN_FLIGHT = 32;
 /** The waits between the tries of an effect (E1). */
@@ -73,6 +72,31 @@ export class Performer {
     // A reopening comes before the end that may follow it.
     if (effects[0]?.type === "reopen") await this.#repeat(run, left.pop()!, signal);
     await Promise.all(Array.from({ length: Math.min(EFFECTS_IN_FLIGHT, left.length) }, next));
+  }
+
+  /**
+   * Orders again each open step of a run that has neither a task nor a result, and starts its children that have no log. Resolves to the
+   * number of steps. A step with a result is left to its redelivery.
+   */
+  async repair(fold: Fold, signal: AbortSignal): Promise<number> {
+    const entries = new Set<number>();
+    for (const kind of ["step", "child", "undo"] as const)
+      for (const path of fold.open[kind]) entries.add(fold.ops.get(path)?.entry ?? 0);
+    let repaired = 0;
+    for (const entry of entries) {
+      for (const effect of effectsOfEntry(fold, entry, true)) {
+        if (effect.type === "child") await this.#repeat(fold, effect, signal);
+        if (effect.type !== "task" || (await this.#isThere(effect.task.id))) continue;
+        await this.#repeat(fold, effect, signal);
+        repaired++;
+      }
+    }
+    return repaired;
+  }
+
+  async #isThere(taskId: string): Promise<boolean> {
+    const { tasks } = this.#parts;
+    return (await tasks.locate(taskId)) !== null || (await tasks.findBallot(taskId)) !== null;
   }
 
   async #repeat(run: EffectScene, effect: Effect, signal: AbortSignal): Promise<void> {

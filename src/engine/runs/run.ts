@@ -114,11 +114,24 @@ export class Run {
     if (!this.#isWorking) this.#begin(() => Promise.resolve(), onIdle);
   }
 
-  /** Decides once without a trigger: for deadlines that passed, code that was mended, and effects that were lost. */
+  /** Decides once without a trigger: for deadlines that passed, code that was mended, and messages that were lost. */
   look(onIdle: () => void): void {
     if (this.#isWorking) return;
     this.#drop(); // A new decider repeats the last effects.
-    this.#begin(() => this.#decide([]).catch((error: unknown) => this.#tellFailure(error)), onIdle);
+    this.#begin(() => this.#repair().catch((error: unknown) => this.#tellFailure(error)), onIdle);
+  }
+
+  async #repair(): Promise<void> {
+    await this.#decide([]);
+    const fold = this.#decider?.fold;
+    if (fold === undefined || fold.end !== null) return;
+    const repaired = await this.#parts.performer.repair(fold, this.#signal);
+    if (repaired === 0) return;
+    this.#parts.meter.workflowRepairs.inc(repaired);
+    this.#parts.log.warn(
+      { workflow: this.id, repaired },
+      "open steps had neither a task nor a result; ordered them again",
+    );
   }
 
   #begin(first: () => Promise<void>, onIdle: () => void): void {

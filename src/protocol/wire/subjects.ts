@@ -38,6 +38,9 @@ export const PRIORITIES = Object.keys(PRIORITY_WEIGHTS) as [Priority, ...Priorit
 /** The scope of a task that belongs to no workflow or group. */
 export const NO_SCOPE = PLACEHOLDER;
 
+/** The capability on the subject of the result of a workflow. No agent can offer it. */
+export const WORKFLOW_CAPABILITY = "workflow";
+
 /**
  * The number of lanes for the results of scoped tasks. Each lane costs its reader a consumer: in an interleaved measurement one
  * lane's workflows ran at 0.80 of their rate with eight lanes and at 0.54 with 32, and eight processes are more than the writes of

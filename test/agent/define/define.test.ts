@@ -30,6 +30,7 @@ test.each([
   ["name", { ...facts, name: "a.b", run }],
   ["capabilities", { name: "a", capabilities: [], run }],
   ["capabilities", { name: "a", capabilities: ["x", "x"], run }],
+  ["capabilities", { name: "a", capabilities: ["workflow"], run }],
   ["capabilities.1", { name: "a", capabilities: ["x", "y z"], run }],
   ["expertise.0", { ...facts, expertise: ["back end"], run }],
   ["expertise", { ...facts, expertise: ["qa", "qa"], run }],

@@ -1,16 +1,25 @@
 // The order of examples/order-workflow, end to end: `murmur up` in its folder, and the commands of workflows.
-import { cpSync } from "node:fs";
+import { cpSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { setupWorld } from "../support.ts";
+import { setupWorld, USES_PERMISSIONS } from "../support.ts";
 
 const example = join(import.meta.dirname, "../../../examples/order-workflow");
+/** The agents of the shop as one class; NATS refuses every process all that its user may not do. */
+const PERMISSIONS = `version: 1
+coordinators: [coordinator-1]
+classes:
+  - name: default
+    capabilities: [stock-reserve, stock-release, risk-score, payment-charge, payment-refund, label-print, parcel-ship, echo]
+    groups: [{ name: shop, slots: 4 }, { name: echo, slots: 4 }]
+`;
 const order = (customer: string, items: string[]) =>
   JSON.stringify({ id: "81", items, total: 120, customer }).replaceAll(" ", "%");
 
 test("murmur up runs the order saga: it ships, waits for a person, or is undone, and its engine may be killed", async () => {
-  const world = setupWorld();
+  const world = setupWorld(USES_PERMISSIONS ? { MURMUR_PERMISSIONS_FILE: "permissions.yaml" } : {});
   cpSync(example, world.directory, { recursive: true });
+  writeFileSync(join(world.directory, "permissions.yaml"), PERMISSIONS);
   await world.up("--agents echo --coordinators 0");
   await world.call(`workflow start order --id early --input ${order("ada", ["cup"])}`);
   await expect

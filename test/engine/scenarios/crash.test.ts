@@ -197,7 +197,7 @@ describe.each(Object.entries(STORIES))("%s", (_name, story) => {
     async (mode) => {
       const whole = await play(story, 0, mode);
       expect(whole).toMatchObject({ status: story.status, end: story.end, effects: story.effects });
-      const step = scaled(2, 1);
+      const step = scaled(3, 1);
       for (let at = 1; at <= whole.points.length; at += step) {
         const outcome = await play(story, at, mode);
         const where = `crash ${mode} effect ${at} (${outcome.points.at(-1)}) of ${whole.points.join(", ")}`;
