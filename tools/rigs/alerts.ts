@@ -3,7 +3,7 @@
 //
 //   node tools/rigs/alerts.ts [--only NAME,NAME] [--json]       names of faults, as --help lists them
 
-import { findEmptyQueries, findUnmoved } from "./alerts/boards.ts";
+import { findBadQueries, findUnmoved } from "./alerts/boards.ts";
 import { DRILL_STUCK_SECONDS, FAULTS } from "./alerts/faults.ts";
 import { isInstalled } from "./alerts/monitor.ts";
 import { type Outcome, runFault } from "./alerts/run.ts";
@@ -39,39 +39,39 @@ const world = await World.start({
 });
 const outcomes: (Outcome & { error?: string })[] = [];
 let unmoved: string[] = [];
-let emptyQueries: string[] = [];
+let badQueries: string[] = [];
 try {
-  for (const fault of FAULTS.filter(({ name }) => chosen.includes(name))) {
-    const outcome = await runFault(world, fault).catch((error: Error) => ({
+  const faults = FAULTS.filter(({ name }) => chosen.includes(name));
+  for (const fault of faults) {
+    const outcome = await runFault(world, fault, fault === faults.at(-1)).catch((error: Error) => ({
       ...{ fault: fault.name, firedAfterSeconds: null, missing: fault.fires, foreign: [], unsent: [] },
       error: error.message,
     }));
     outcomes.push(outcome);
     if (!flags.json) console.log(showOutcome(outcome));
   }
-  if (isComplete) {
-    emptyQueries = await findEmptyQueries(world.monitor, startedMs);
-    unmoved = await findUnmoved(world.monitor, startedMs);
-  }
+  const { refused, empty } = await findBadQueries(world.monitor, startedMs);
+  badQueries = isComplete ? [...refused, ...empty] : refused;
+  if (isComplete) unmoved = await findUnmoved(world.monitor, startedMs);
 } finally {
   await world.stop();
 }
-const failed = outcomes.filter((outcome) => !isGood(outcome)).length + emptyQueries.length + unmoved.length;
+const failed = outcomes.filter((outcome) => !isGood(outcome)).length + badQueries.length + unmoved.length;
 const report = {
   seconds: Math.round((Date.now() - startedMs) / 1_000),
   outcomes,
-  emptyQueries,
+  badQueries,
   unmoved,
   failed,
 };
 if (flags.json) console.log(JSON.stringify(report));
 else {
-  for (const query of emptyQueries) console.log(`FAIL query ${query}`);
+  for (const query of badQueries) console.log(`FAIL query ${query}`);
   for (const metric of unmoved) console.log(`FAIL ${metric} did not move`);
   console.log(
     isComplete
       ? ""
-      : "not checked: queries of boards and movement of metrics, because only some faults were made",
+      : "not checked: whether each query of the boards has data, and each metric moves, because only some faults were made",
   );
   const alertmanager =
     world.monitor.sent === undefined ? "; Alertmanager is not installed, so its part was not checked" : "";

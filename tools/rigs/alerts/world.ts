@@ -143,9 +143,14 @@ export class World {
     return member.process;
   }
 
-  /** Starts the agent of the rig. */
-  startOdd(): Promise<MurmurProcess> {
-    return this.start("odd", ["agent", "run", "odd"], { MURMUR_AGENTS_DIR: join(this.#folder, "agents") });
+  /** Starts the agent of the rig; resolves when it has ended a task. */
+  async startOdd(): Promise<void> {
+    await this.start("odd", ["agent", "run", "odd"], { MURMUR_AGENTS_DIR: join(this.#folder, "agents") });
+    const task = { capability: "odd", input: { how: "ready" } };
+    await this.until(
+      "the agent odd ends a task",
+      async () => (await this.submit(task, "wait=5000")).status === 200,
+    );
   }
 
   async startCoordinators(): Promise<void> {
