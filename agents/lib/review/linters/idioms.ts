@@ -34,7 +34,7 @@ const TESTS_OF_TYPES =
 /** A test that runs. */
 const RUNS_TESTS = /(?<![\w$.])(?:describe|it)(?:\.\w{1,20})?\s{0,5}\(/;
 
-/** The name of a whole module: `import a from "x"`, `import * as a from "x"`, `const a = require("x")`. */
+/** The name of a whole module: `import a from 'x'`, `import * as a from 'x'`, `const a = require('x')`. */
 const WHOLE_MODULE =
   /^\s*(?:import\s{1,5}(?:\*\s{0,5}as\s{1,5})?[\w$]{1,100}\s{1,5}from\s{0,5}|(?:const|let|var)\s{1,5}[\w$]{1,100}\s{0,5}=\s{0,5}require\(\s{0,5})["']([^"']{1,200})["']/;
 /** Style sheets: the import puts them into the page. */
