@@ -22,5 +22,5 @@ test("the contract lists each subject, stream, error code, command and metric", 
     "murmur_agents",
   ])
     expect(page).toContain(`\`${name}\``);
-  expect(page.match(/<!-- generated: /g)).toHaveLength(7);
+  expect(page.match(/<!-- generated: /g)).toHaveLength(8);
 });
