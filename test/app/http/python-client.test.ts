@@ -1,9 +1,10 @@
 // A client that a generator for Python makes from the OpenAPI document, against a real API. Only in the full run: it installs the
 // generator from PyPI.
-import { execFileSync } from "node:child_process";
+import { execFile } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { promisify } from "node:util";
 import { expect, onTestFinished, test } from "vitest";
 import { openApiText } from "../../../src/app/http/openapi/document.ts";
 import { scaled } from "../../support/scale.ts";
@@ -40,23 +41,24 @@ test.skipIf(scaled(0, 1) === 0)(
   async () => {
     const folder = mkdtempSync(join(tmpdir(), "murmur-python-"));
     onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
-    const run = (command: string, args: readonly string[]) =>
-      execFileSync(command, args, { cwd: folder, encoding: "utf8", stdio: ["ignore", "pipe", "inherit"] });
-    run("python3", ["-m", "venv", "venv"]);
+    // The API answers from this process, so it must not block.
+    const run = async (command: string, args: readonly string[]) =>
+      (await promisify(execFile)(command, args, { cwd: folder, encoding: "utf8" })).stdout;
+    await run("python3", ["-m", "venv", "venv"]);
     const python = join(folder, "venv/bin/python");
-    run(python, ["-m", "pip", "install", "--quiet", GENERATOR]);
+    await run(python, ["-m", "pip", "install", "--quiet", GENERATOR]);
     writeFileSync(join(folder, "openapi.json"), openApiText());
     writeFileSync(
       join(folder, "config.yaml"),
       "project_name_override: murmur-client\npackage_name_override: murmur_client\n",
     );
-    run(join(folder, "venv/bin/openapi-python-client"), [
+    await run(join(folder, "venv/bin/openapi-python-client"), [
       ...["generate", "--path", "openapi.json", "--config", "config.yaml", "--meta", "none"],
       ...["--output-path", "murmur_client", "--overwrite"],
     ]);
     writeFileSync(join(folder, "program.py"), PROGRAM);
     const token = { secret: "murmur_python", name: "python", access: "submit" as const };
     const { url } = await serveApi([token]);
-    expect(run(python, ["program.py", url, token.secret]).trim()).toBe("ok");
+    expect((await run(python, ["program.py", url, token.secret])).trim()).toBe("ok");
   },
 );

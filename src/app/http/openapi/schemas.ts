@@ -70,6 +70,11 @@ export class SchemaBook {
       override: ({ zodSchema, jsonSchema }) => {
         const { type } = zodSchema._zod.def;
         if (type === "undefined") jsonSchema.not = {};
+        // Generators of clients do not know the schema `false`: a bound on the length says the same.
+        if (type === "tuple" && jsonSchema.items === false) {
+          delete jsonSchema.items;
+          jsonSchema.maxItems = jsonSchema.prefixItems?.length ?? 0;
+        }
         // Readers accept unknown fields, because the contract grows by addition. Only a strict object rejects them.
         if (type === "object" && (zodSchema._zod.def as z.core.$ZodObjectDef).catchall === undefined)
           delete jsonSchema.additionalProperties;
