@@ -26,7 +26,7 @@ export {
   voteBare,
 } from "./bare-loop.ts";
 export { refuseDifferences } from "./init-report.ts";
-export { isStreamMissing, lastSeqOf } from "./jetstream-errors.ts";
+export { isRollupRefused, isStreamMissing, lastSeqOf } from "./jetstream-errors.ts";
 export { MAX_ACK_PENDING } from "./limits.ts";
 export { connectMemory, MemoryServer, type MemoryTransportOptions } from "./memory/index.ts";
 export { objectStream } from "./nats/blobs.ts";

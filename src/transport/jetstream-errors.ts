@@ -63,3 +63,14 @@ export function lastSeqOf(error: unknown): number | undefined {
 export function isStreamMissing(error: unknown): boolean {
   return jetStreamCode(error) === JETSTREAM_ERRORS.streamNotFound;
 }
+
+/** True for an append with a roll-up to a stream that refuses roll-ups, of JetStream or of the transport in memory. */
+export function isRollupRefused(error: unknown): boolean {
+  if (jetStreamCode(error) === JETSTREAM_ERRORS.rollupForbidden) return true;
+  return (
+    error instanceof SwarmError && error.code === "invalid_input" && error.message.endsWith(ROLLUP_REFUSED)
+  );
+}
+
+/** The end of the message of the transport in memory. */
+export const ROLLUP_REFUSED = "rollup not permitted";

@@ -490,13 +490,15 @@ export interface Transport {
    * Creates the missing streams and buckets of the swarm, and compares the others with their definitions. It changes an existing
    * one only with `apply`, and then only where a difference says so; only a shorter age removes stored messages. `warnings` lists
    * settings that work but could be better, for example fewer copies than the cluster could hold. `classes`: the agent classes that
-   * need a stream of placed tasks, default `default`; the streams of other classes are compared.
+   * need a stream of placed tasks, default `default`; the streams of other classes are compared. `hasPermissions`: NATS has a user for
+   * each role, so the store of blobs refuses roll-ups; default: it may do either.
    * @throws SwarmError `conflict` when another stream holds a subject; `unavailable` when the server is older than 2.12 or has no
    *   JetStream.
    */
   init(options?: {
     apply?: boolean | undefined;
     classes?: readonly string[] | undefined;
+    hasPermissions?: boolean | undefined;
   }): Promise<InitReport>;
   /**
    * Checks the swarm's streams and buckets without changing them; `classes` as for `init`. `problem` is null for a correct stream or bucket;

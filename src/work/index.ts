@@ -31,11 +31,14 @@ export type { SubmitOptions } from "./client/submit.ts";
 export type { TaskFilter } from "./client/task-filter.ts";
 export { askForAdvice } from "./door/advice.ts";
 export { createDoorCaller, type DoorCaller, type DoorCallOptions } from "./door/caller.ts";
+export { createDoorLaterStore } from "./door/later.ts";
 export { createDoorTasks, type ProgramTasks } from "./door/tasks.ts";
-export { createDoorTrailReader } from "./door/trail.ts";
+export { createDoorTrailReader, createDoorTrimmer } from "./door/trail.ts";
 export type {
   Attempt,
   CapabilityLimits,
+  JournalTrimmer,
+  LaterStore,
   Slot,
   SlotRefusal,
   TaskPlaces,
@@ -58,7 +61,8 @@ export {
   queueConsumer,
   queueConsumersOf,
 } from "./stores/consumers.ts";
-export { carriedHeaders } from "./stores/later.ts";
+export { trimJournal } from "./stores/journal.ts";
+export { carriedHeaders, createLaterStore, DELAYED_HEADERS } from "./stores/later.ts";
 export { endingBallotOf, readPlacedTask } from "./stores/messages.ts";
 export { createMover, MOVER_CONSUMER } from "./stores/mover.ts";
 export { allConsumers, lastPlaced, placedName, placedStreams, purgePlaced } from "./stores/placed-streams.ts";

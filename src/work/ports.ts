@@ -122,3 +122,24 @@ export interface TrailReader {
   /** The places of a task, read in the order of a task's moves. @throws SwarmError `unavailable`. */
   places(at: TaskAddress): Promise<TaskPlaces>;
 }
+
+/** Removes the records of an ended task that its closing record replaces, for a process that may not remove messages. */
+export interface JournalTrimmer {
+  /** @throws SwarmError `unavailable`: then the records stay until the sweep. */
+  trim(at: Pick<TaskAddress, "capability" | "taskId">): Promise<void>;
+}
+
+/** Stores tasks that are not due. */
+export interface LaterStore {
+  /**
+   * Stores a task that comes due at `dueMs`, Unix ms. False: the task waits already, and its time stays as it is.
+   * @param options.attempt for a retry: the number of the next attempt.
+   * @throws SwarmError `unavailable`.
+   */
+  store(
+    at: TaskAddress,
+    message: { readonly data: Uint8Array; header(name: string): string | undefined },
+    dueMs: number,
+    options?: { attempt?: number },
+  ): Promise<boolean>;
+}

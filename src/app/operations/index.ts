@@ -7,6 +7,7 @@ import { listBudgets, removeBudget, setBudget } from "./budgets.ts";
 import { listCapabilities, pauseCapability, resumeCapability } from "./capabilities.ts";
 import { setValue, showHistory, showValues } from "./config.ts";
 import { listDeadLetters, purgeDeadLetters, replayDeadLetter, showDeadLetter } from "./dead-letters.ts";
+import { delayTask } from "./delay.ts";
 import { watchEvents } from "./events.ts";
 import { acquireLock, listLocks, releaseLock } from "./locks.ts";
 import { recoverOffice, showOffice, transferOffice } from "./office.ts";
@@ -34,7 +35,7 @@ import {
   watchTask,
 } from "./tasks.ts";
 import { showTopology } from "./topology.ts";
-import { readTrail } from "./trail.ts";
+import { readTrail, trimTrail } from "./trail.ts";
 import {
   approveWorkflow,
   cancelWorkflow,
@@ -60,7 +61,7 @@ export const OPERATIONS = [
   ...[listCapabilities, pauseCapability, resumeCapability, showScaling],
   ...[showOffice, transferOffice, recoverOffice],
   ...[listBallots, showBallot, decideBallot, correctBallot, showTopology],
-  ...[putBlob, getBlob, readTrail, advisePermission],
+  ...[putBlob, getBlob, readTrail, trimTrail, delayTask, advisePermission],
   ...[acquireLock, releaseLock, listLocks],
   ...[setValue, showValues, showHistory],
   ...[setSchedule, listSchedules, removeSchedule],

@@ -33,8 +33,11 @@ export const initStreams = defineOperation({
     capabilities: z.array(nameSchema).max(MAX_INIT_CAPABILITIES).default([]).meta({
       description: "the capabilities whose queue consumers to create",
     }),
-    classes: z.array(classSchema).max(MAX_INIT_CLASSES).default([]).meta({
-      description: "further agent classes, beside that of the settings, that need a stream of placed tasks",
+    classes: z.array(classSchema).max(MAX_INIT_CLASSES).optional().meta({
+      description: "the agent classes that need a stream of placed tasks (default: that of the settings)",
+    }),
+    hasPermissions: z.boolean().default(false).meta({
+      description: "NATS has a user for each role: the store of blobs refuses roll-ups",
     }),
   }),
   output: z.object({
@@ -61,8 +64,9 @@ export const initStreams = defineOperation({
       differences: differences.length,
     }),
   },
-  async run({ transport, agentClass = DEFAULT_CLASS }, { apply, capabilities, classes }) {
-    const wanted = { apply, classes: [agentClass, ...classes] };
+  async run({ transport, agentClass = DEFAULT_CLASS }, input) {
+    const { apply, capabilities, classes = [agentClass], hasPermissions } = input;
+    const wanted = { apply, classes, hasPermissions };
     const { created, applied, verified, differences, warnings } = await transport.init(wanted);
     await foundOffice(transport);
     const consumers = await createQueueConsumers(transport, capabilities);

@@ -1,7 +1,8 @@
-// The operation that reads the trail of a task for its host: an agent may read its own subjects, and no journal of the stream's leader.
+// The operations that read the trail of a task for its host, and trim its journal: an agent may read its own subjects, no journal of the
+// stream's leader, and may remove no message.
 import { z } from "zod";
 import { createSubjects, journalRecordSchema, nameSchema, taskSchema } from "../../protocol/index.ts";
-import { createTrailReader } from "../../work/index.ts";
+import { createTrailReader, trimJournal } from "../../work/index.ts";
 import { defineOperation, readWithin } from "./operation.ts";
 
 export const readTrail = defineOperation({
@@ -39,5 +40,22 @@ export const readTrail = defineOperation({
     }
     const found = await readWithin(context, trail.places({ capability, taskId, ...places }));
     return { records: [], places: { ...found, placed: [...found.placed] } };
+  },
+});
+
+export const trimTrail = defineOperation({
+  name: "journal-trim",
+  summary: "remove the records of an ended task that its closing record replaces, for its host",
+  input: z.strictObject({ capability: nameSchema, task: nameSchema }),
+  output: z.object({}),
+  errors: [],
+  access: "submit",
+  isForAgents: true,
+  reach: ({ capability }) => ({ capabilities: [capability] }),
+  async run(context, { capability, task: taskId }) {
+    const { transport } = context;
+    const subjects = createSubjects(transport.prefix);
+    await readWithin(context, trimJournal(transport.log("journal"), subjects, { capability, taskId }));
+    return {};
   },
 });

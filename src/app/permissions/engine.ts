@@ -2,7 +2,7 @@
 import { laneConsumer } from "../../engine/index.ts";
 import { LANES } from "../../protocol/index.ts";
 import { jetStreamApi } from "../../transport/index.ts";
-import { grantAllBlobs, grantProcess, grantSteward, grantWholeStream, type Table, WIDE } from "./lines.ts";
+import { grantBlobs, grantProcess, grantSteward, grantWholeStream, type Table, WIDE } from "./lines.ts";
 
 const api = jetStreamApi;
 
@@ -57,7 +57,7 @@ export function grantEngine(table: Table): void {
   ]);
   list.publish("find the streams of placed tasks", api.streamNames);
   list.publish("ask the office for open ballots", names.subject("office", { command: "ballot" }));
-  grantAllBlobs(table);
+  grantBlobs(table);
   list.publish("tell the other engines that it lives", names.subject("engine"));
   list.subscribe("hear the other engines", names.filters.allEngines);
   list.subscribe("judge commands before they are stored", names.filters.allEngineRequests);

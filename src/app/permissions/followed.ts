@@ -12,6 +12,7 @@ import {
   parseLocated,
   readPermissionsText,
 } from "./file.ts";
+import { findIdle } from "./rights.ts";
 import { usersOf } from "./role.ts";
 
 /** The time between two looks at the file, in ms: as between two looks at the files of the connection. A change counts within 5 s. */
@@ -41,6 +42,7 @@ export class FollowedPermissions {
     this.#path = path;
     this.#log = log;
     this.#located = located;
+    this.#tellIdle();
   }
 
   /** Reads the file for the first time. @throws SwarmError `invalid_input`, as `readPermissions`. */
@@ -64,10 +66,25 @@ export class FollowedPermissions {
     return this.#located.hash;
   }
 
-  /** The reason why the file cannot be used now; null for a good one. The earlier contents count all the same (I1). */
+  /**
+   * The reason why the file cannot be used now, while the earlier contents count (I1); else the capabilities that no user submits. Null
+   * for a good file.
+   */
   get problem(): string | null {
-    if (this.#refused === null) return null;
+    if (this.#refused === null) return this.#idle;
     return `${this.#refused.problem}; the earlier contents count until the file is mended`;
+  }
+
+  get #idle(): string | null {
+    const [first, ...more] = findIdle(this.now);
+    if (first === undefined) return null;
+    const others = more.length === 0 ? "" : ` and ${more.length} more`;
+    return `${this.#path}: no publisher and no operator submits tasks of ${first.capability} (classes[${first.class}])${others}, so its agents wait in vain; add it to a publisher, or remove it from the class`;
+  }
+
+  #tellIdle(): void {
+    const problem = this.#idle;
+    if (problem !== null) this.#log.warn({ problem }, "permissions file has agents without work");
   }
 
   /** Looks at the file again and again while the service runs. */
@@ -113,6 +130,7 @@ export class FollowedPermissions {
         { file: this.#path, added: change.added, removed: change.removed },
         "permissions file changed; its rights count from now on",
       );
+      this.#tellIdle();
       onChange(change);
     } catch (error) {
       const { code, message: problem } = toSwarmError(error);

@@ -39,6 +39,7 @@ export { accountOf, renderAccounts, renderServer, type ServerOptions } from "./r
 export {
   capabilitiesOf,
   classNamesOf,
+  findIdle,
   groupsOf,
   keyOf,
   locateRights,

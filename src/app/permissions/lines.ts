@@ -48,15 +48,12 @@ export const WIDE = {
   create: "the creator of a consumer may choose the subject of its deliveries",
   placed: "the office may choose an agent of any class",
   later:
-    "the subject names no capability, so the user may delay tasks of any; nats-server allows roll-ups in a stream with schedules, so one message may remove all delayed tasks",
+    "nats-server allows roll-ups in a stream with schedules, so one message may remove all delayed tasks",
   marks: "a mark holds the time of the cancel, and the reader must know the scope",
-  blobs:
-    "blobs are named by their hash, not by capability; object stores need roll-ups, so one message may remove all of them",
+  blobs: "blobs are named by their hash, not by capability",
   flow: "nats-server allows roll-ups in a stream with schedules, so one message may remove all commands and wake-ups",
   logs: "a log ends in a roll-up, and NATS allows roll-ups for a whole stream, so one message may remove the logs of all workflows",
   entries: "object stores need roll-ups, so one message may remove all large entries",
-  journal:
-    "the end of a journal is a roll-up, and NATS allows roll-ups for a whole stream, so one message may remove the journals of all tasks",
 } as const;
 
 /** Bodies over 512 KiB. A reader must know the hash: no line lets it list the names. */
@@ -68,13 +65,6 @@ export function grantBlobs({ names, list }: Table): void {
     subjects.map((subject) => api.directGetOf(names.storeOf("blobs"), subject)),
     WIDE.blobs,
   );
-}
-
-/** Blobs of other clients too, which store all chunks of a blob on one subject. */
-export function grantAllBlobs(table: Table): void {
-  grantBlobs(table);
-  const { names, list } = table;
-  list.publish("read large bodies of other clients", api.messageGet(names.storeOf("blobs")));
 }
 
 /** The reads of any key of a bucket. */

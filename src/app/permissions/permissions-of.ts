@@ -13,7 +13,6 @@ import { grantEngine, grantWorkflowCommands, readsOfEntries } from "./engine.ts"
 import type { Permissions } from "./file.ts";
 import { GrantList, type RolePermissions } from "./grants.ts";
 import {
-  grantAllBlobs,
   grantBlobs,
   grantProcess,
   grantSteward,
@@ -72,7 +71,7 @@ const frontDoorOf = (names: Names, { user }: Role) => [
 ];
 
 // An agent gets no right to a stream: no list, no purge, no consumer but its own, and no read that names its subject in the body.
-// `init` makes its consumers. The front door reads the trail of a redelivered or handed-off task for it (operation journal-read).
+// `init` makes its consumers. The front door reads the trail of a redelivered or handed-off task for it (operation journal-read), and delays its tasks (task-delay).
 function grantAgent(table: Table): void {
   const { file, names, role, list } = table;
   const agents = file.classes.find(({ name }) => name === role.name)!;
@@ -102,11 +101,7 @@ function grantAgent(table: Table): void {
       limits.map((key) => api.directGetOf(names.storeOf("limits"), key)),
     );
     list.publish(`store the results of ${capability}`, names.subject("result", { capability }));
-    list.publish(
-      `journal the attempts of ${capability}`,
-      names.subject("journal", { capability }),
-      WIDE.journal,
-    );
+    list.publish(`journal the attempts of ${capability}`, names.subject("journal", { capability }));
     list.publish(`store dead letters of ${capability}`, names.subject("dead", { capability }));
     list.subscribe(`answer asks of ${capability}`, names.subject("ask", { capability }));
   }
@@ -116,7 +111,6 @@ function grantAgent(table: Table): void {
     api.consumerInfo(placed, "*"),
   ]);
   list.publish("place a task on the agent that the office chose", names.subject("placed"), WIDE.placed);
-  list.publish("delay a task", names.subject("later"), WIDE.later);
   for (const key of names.placedKeys)
     list.publish(
       "look whether a placed task that waited is still here",
@@ -128,7 +122,10 @@ function grantAgent(table: Table): void {
     api.directGetOf(names.storeOf("cancelled"), names.key("cancelled", "*")),
     WIDE.marks,
   );
-  list.publish("read the trail of a redelivered task at the front door", frontDoorOf(names, role));
+  list.publish(
+    "read and trim the trails of tasks, and delay tasks, at the front door",
+    frontDoorOf(names, role),
+  );
   list.publish(
     "ask the office",
     AGENT_COMMANDS.map((command) => names.subject("office", { command })),
@@ -180,7 +177,7 @@ function grantCoordinator(table: Table): void {
   list.subscribe("hear of cancelled ballots", names.filters.allCancels);
   list.publish("place questions and tasks", names.subject("placed"));
   list.publish("submit tasks of schedules, and return placed tasks", names.subject("task"));
-  list.publish("delay tasks of schedules", names.subject("later"));
+  list.publish("delay tasks of schedules", names.subject("later"), WIDE.later);
   list.publish("store verdicts and results of ballots", names.subject("result"));
   list.subscribe("hear answers", [names.subject("doneOf"), names.subject("result")]);
   list.publish("store dead letters of ballots", names.subject("dead"));
@@ -189,7 +186,7 @@ function grantCoordinator(table: Table): void {
     grantWholeStream(table, key, ["read", "purge"]);
   list.publish("find the streams of placed tasks", api.streamNames);
   grantWholeStream(table, "results", ["read"]);
-  grantWholeStream(table, "journal", ["read"]);
+  grantWholeStream(table, "journal", ["read", "purge"]);
   for (const key of ["tasks", ...names.placedKeys] as const) {
     const stream = names.stream(key);
     list.publish(`make, pause and remove consumers of ${key}`, [
@@ -200,7 +197,7 @@ function grantCoordinator(table: Table): void {
       api.consumerPause(stream, "*"),
     ]);
   }
-  grantAllBlobs(table);
+  grantBlobs(table);
   list.publish("look for marks of cancelled scopes", readsOfKeys(names, "cancelled"));
 }
 
@@ -224,7 +221,7 @@ function grantApi(table: Table): void {
   grantSteward(table);
   list.subscribe("perform operations for users", [names.subject("operate"), names.subject("operateReceipt")]);
   list.publish("submit tasks", names.subject("task"));
-  list.publish("delay tasks", names.subject("later"));
+  list.publish("delay tasks", names.subject("later"), WIDE.later);
   list.publish("store results of cancelled tasks", names.subject("result"));
   list.subscribe("hear results", names.subject("doneOf"));
   list.publish("tell of cancelled tasks and scopes", names.subject("cancel"));
@@ -255,7 +252,7 @@ function grantApi(table: Table): void {
   for (const key of ["tasks", "later", "results", "journal", "dead", ...names.placedKeys] as const) {
     grantWholeStream(table, key, ["read", "purge"]);
   }
-  grantWholeStream(table, "audit", ["read"]);
+  list.publish("read the audit log", api.directGet(names.stream("audit")), WIDE.bareRead);
   const [tasks, later] = [names.stream("tasks"), names.stream("later")];
   list.publish("list queues", [api.consumerList(tasks), api.consumerInfo(tasks, "*")]);
   for (const key of names.placedKeys)
@@ -270,7 +267,7 @@ function grantApi(table: Table): void {
   grantWholeStream(table, "workflows", ["read"]);
   list.publish("read large entries of workflows", readsOfEntries(table));
   list.publish("let an engine judge a command", names.subject("engines"));
-  grantAllBlobs(table);
+  grantBlobs(table);
   list.publish("look for marks of cancelled scopes", readsOfKeys(names, "cancelled"));
   list.publish("mark cancelled scopes", names.keys("cancelled"));
 }

@@ -84,6 +84,27 @@ export function capabilitiesOf({ publishers, classes }: Permissions): string[] {
   return [...new Set(all)].sort();
 }
 
+/**
+ * The capabilities of classes whose agents wait in vain: a user of the file submits tasks, and none submits or asks these. A file without
+ * users that submit is that of a swarm whose commands connect as `api`.
+ */
+export function findIdle({
+  publishers,
+  classes,
+  operators,
+}: Permissions): { class: string; capability: string }[] {
+  const people = operators.filter(({ access }) => access !== "read");
+  if (publishers.length + people.length === 0) return [];
+  if (people.some(({ capabilities }) => capabilities === undefined)) return [];
+  const used = new Set([
+    ...[...publishers, ...people].flatMap(({ capabilities = [] }) => capabilities),
+    ...classes.flatMap(({ asks }) => asks),
+  ]);
+  return classes.flatMap(({ name, capabilities }) =>
+    capabilities.filter((each) => !used.has(each)).map((capability) => ({ class: name, capability })),
+  );
+}
+
 /** The classes of the file, sorted: `init` creates a stream of placed tasks for each. */
 export function classNamesOf({ classes }: Permissions): string[] {
   return classes.map(({ name }) => name).sort();

@@ -9,9 +9,13 @@ import { inboxPrefixOf, type Transport } from "../../transport/index.ts";
 import {
   COUNTED_OUTCOMES,
   createDoorCaller,
+  createDoorLaterStore,
   createDoorTrailReader,
+  createDoorTrimmer,
   createWorker,
   FAILURE_CODES,
+  type JournalTrimmer,
+  type LaterStore,
   listCapabilities,
   queueConsumer,
   RESULT_STATUSES,
@@ -20,9 +24,10 @@ import {
 import { createClassFinder } from "../agents/classes.ts";
 import { createRollCall } from "../agents/roll-call.ts";
 import type { Ports } from "../cli/command.ts";
-import { CONFIG_FILE, environmentName } from "../config.ts";
+import { CONFIG_FILE } from "../config.ts";
 import { readOwnManifest } from "../own-package.ts";
 import { agentUser } from "../permissions/index.ts";
+import { environmentName } from "../settings.ts";
 import { SetupError } from "../setup-error.ts";
 import { isSupervised } from "../supervisor/supervisor-link.ts";
 import { resolveFrom } from "../target.ts";
@@ -34,6 +39,7 @@ import {
   type ProcessParts,
   runProcess,
 } from "./frame.ts";
+import type { ProbePort } from "./probe-port.ts";
 import { agentDirectories } from "./roles.ts";
 import { awaitConsumers, awaitStreams, consumersCheck, placedCheck, waitForPlacedStream } from "./streams.ts";
 import { createVotes } from "./votes.ts";
@@ -56,17 +62,18 @@ export interface AgentsReady {
 }
 
 /**
- * Runs agents until the session's signal aborts; then drains them.
+ * Runs agents until the session's signal aborts; then drains them. `port`: its probes, which listen already.
  * @throws SetupError for an unknown role, an agent's file that does not fit, and commands that are not allowed; SwarmError
  *   `unavailable`, `not_permitted` when NATS refuses.
  */
 export async function runAgents(
   ports: Ports,
-  roles: readonly string[],
+  { roles, port }: { roles: readonly string[]; port: ProbePort },
   onReady: (facts: AgentsReady) => void,
 ): Promise<void> {
   const role = [...new Set(roles)].join("+").slice(0, MAX_ROLE_LENGTH);
   await runProcess(ports, {
+    port,
     name: "murmur-agent",
     role,
     processId: isSupervised() ? undefined : ports.config.hostId,
@@ -115,16 +122,23 @@ function timeOf([capability]: readonly string[]): { stream: StreamKey; consumer:
 }
 
 /**
- * The reader of trails of a process whose user may read its own subjects only: it asks the front door. The setting operateAs, or the
- * inbox prefix of the class's user, tells that user. Undefined: the process reads the streams itself.
+ * The ways through the front door of a process whose user may touch its own subjects only: the api process reads the trails of tasks for
+ * it, and delays tasks. The setting operateAs, or the inbox prefix of the class's user, tells that user. Empty: the process uses the
+ * streams itself.
  */
-function createTrail(
+function createDoorParts(
   transport: Transport,
   { operateAs, inboxPrefix, agentClass }: Pick<Ports["config"], "operateAs" | "inboxPrefix" | "agentClass">,
-): TrailReader | undefined {
+): { trail?: TrailReader; later?: LaterStore; trimmer?: JournalTrimmer } {
   const ofClass = agentUser(agentClass);
   const user = operateAs ?? (inboxPrefix === inboxPrefixOf(ofClass) ? ofClass : undefined);
-  return user === undefined ? undefined : createDoorTrailReader(createDoorCaller({ transport, user }));
+  if (user === undefined) return {};
+  const door = createDoorCaller({ transport, user });
+  return {
+    trail: createDoorTrailReader(door),
+    later: createDoorLaterStore(door),
+    trimmer: createDoorTrimmer(door),
+  };
 }
 
 function assembleAgents(
@@ -176,7 +190,7 @@ function assembleAgents(
     capabilities: host.capabilities,
     audit: writer.audit,
     createsConsumers: ports.config.createConsumers,
-    trail: createTrail(transport, ports.config),
+    ...createDoorParts(transport, ports.config),
   });
   const rollCall = createRollCall({ transport, status: () => host.status(), log });
   const capabilities = host.capabilities.map(({ name }) => name);

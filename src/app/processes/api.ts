@@ -22,6 +22,7 @@ import { OPERATIONS } from "../operations/index.ts";
 import {
   adviceFor,
   capabilitiesOf,
+  classNamesOf,
   FollowedPermissions,
   groupsOf,
   locateRights,
@@ -32,6 +33,7 @@ import { SetupError } from "../setup-error.ts";
 import { resolveFrom } from "../target.ts";
 import { createApiToken } from "./api-token.ts";
 import { type Assembly, createProcessAudit, endWith, type ProcessParts, runProcess } from "./frame.ts";
+import type { ProbePort } from "./probe-port.ts";
 import { auditRefusedOperations } from "./refusals.ts";
 import { awaitStreams, createStreams } from "./streams.ts";
 
@@ -43,14 +45,15 @@ export interface ApiReady {
 
 /**
  * Runs the api process until the session's signal aborts. `init`: creates missing streams first, and the consumers of the
- * permissions file; `apply`: and changes streams of an earlier version.
+ * permissions file; `apply`: and changes streams of an earlier version. `port`: its probes, which listen already.
  */
 export async function runApi(
   ports: Ports,
-  { init, apply }: { init: boolean; apply: boolean },
+  { init, apply, port }: { init: boolean; apply: boolean; port: ProbePort },
   onReady: (facts: ApiReady) => void,
 ): Promise<void> {
   await runProcess(ports, {
+    port,
     name: "murmur-api",
     role: "api",
     loading: "reading the permissions",
@@ -62,7 +65,12 @@ export async function runApi(
         description: "Murmur's front door: submit, HTTP, due tasks",
         permissions: permissions === undefined ? undefined : () => permissions.located,
         preparation: init
-          ? createStreams({ apply, capabilities, classes: [ports.config.agentClass] })
+          ? createStreams({
+              apply,
+              capabilities,
+              classes: permissions === undefined ? [ports.config.agentClass] : classNamesOf(permissions.now),
+              hasPermissions: permissions !== undefined,
+            })
           : awaitStreams,
         assemble: (parts) => assembleApi(parts, ports, { permissions, tokens, onReady }),
       };

@@ -60,6 +60,8 @@ export function createStreams(options: {
   classes: readonly string[];
   /** The capabilities whose queue consumers to create too. */
   capabilities: readonly string[];
+  /** NATS has a user for each role, so the store of blobs refuses roll-ups. */
+  hasPermissions: boolean;
 }): Preparation {
   return {
     stage: "creating the streams",
@@ -102,10 +104,16 @@ export async function initSwarm(
     apply,
     classes,
     capabilities = [],
-  }: { apply?: boolean; classes?: readonly string[]; capabilities?: readonly string[] } = {},
+    hasPermissions,
+  }: {
+    apply?: boolean;
+    classes?: readonly string[];
+    capabilities?: readonly string[];
+    hasPermissions?: boolean;
+  } = {},
 ): Promise<void> {
   const { created, applied, differences, warnings } = refuseDifferences(
-    await transport.init({ apply, classes }),
+    await transport.init({ apply, classes, hasPermissions }),
   );
   for (const { stream, clause } of applied)
     log.warn({ stream, clause }, "stream of an earlier version changed");

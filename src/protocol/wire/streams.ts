@@ -89,6 +89,8 @@ export interface StreamSpec {
   allowSchedules?: boolean;
   allowTtl?: boolean;
   allowRollup?: boolean;
+  /** True: an existing stream may allow roll-ups or refuse them. Both work, and only `init` with permissions decides it. */
+  anyRollup?: boolean;
   denyDelete?: boolean;
   denyPurge?: boolean;
   /** The server republishes each stored message from one subject to another. */
@@ -145,11 +147,15 @@ export function classOfStream(prefix: string, name: string): string | null {
   return CLASS_PATTERN.test(agentClass) && placedStream(prefix, agentClass) === name ? agentClass : null;
 }
 
-/** The streams of the swarm named `prefix`, with their limits, and with a stream of placed tasks for each class. */
+/**
+ * The streams of the swarm named `prefix`, with their limits, and with a stream of placed tasks for each class. `hasPermissions`: NATS has a
+ * user for each role, so no stream that agents write to allows roll-ups.
+ */
 export function streamSpecs(
   prefix: string,
   limits: StreamLimits = {},
   classes: readonly string[] = [DEFAULT_CLASS],
+  { hasPermissions = false }: { hasPermissions?: boolean | undefined } = {},
 ): StreamSpec[] {
   const name = (suffix: string) => streamName(prefix, suffix);
   /** The task addresses under `kind`: one subject for each priority. */
@@ -212,7 +218,9 @@ export function streamSpecs(
       // No age: the journal of a task that has not ended must not expire. Closing records have a TTL of their own.
       hasFixedAge: true,
       allowTtl: true,
-      allowRollup: true,
+      // One message with `Nats-Rollup: all` would remove the journals of all tasks.
+      allowRollup: !hasPermissions,
+      anyRollup: !hasPermissions,
     },
     {
       key: "dead",
@@ -294,12 +302,23 @@ export interface BucketSpec {
    * A replica may answer. False: only the stream's leader answers, so that reads see every finished write.
    */
   allowsDirect: boolean;
+  /** Of an object store: its writers may replace a description by a roll-up. */
+  allowRollup?: boolean;
+  /** As {@link StreamSpec.anyRollup}. */
+  anyRollup?: boolean;
   /** As {@link StreamSpec.hasFixedAge}. */
   hasFixedAge?: boolean;
 }
 
-/** The buckets of the swarm named `prefix`, with their limits. */
-export function bucketSpecs(prefix: string, limits: StreamLimits = {}): BucketSpec[] {
+/**
+ * The buckets of the swarm named `prefix`, with their limits. `hasPermissions`: NATS has a user for each role, so that other clients store
+ * blobs through the front door, and the store can refuse roll-ups.
+ */
+export function bucketSpecs(
+  prefix: string,
+  limits: StreamLimits = {},
+  { hasPermissions = false }: { hasPermissions?: boolean | undefined } = {},
+): BucketSpec[] {
   // A put stores a blob again in the second half of its time, so half of the time is certain.
   const blobAgeMs =
     limits.blobAgeMs ?? Math.max(BLOB_AGE_MS, 2 * (limits.resultAgeMs ?? 0), 2 * (limits.deadAgeMs ?? 0));
@@ -326,6 +345,9 @@ export function bucketSpecs(prefix: string, limits: StreamLimits = {}): BucketSp
       name: streamName(prefix, "BLOBS"),
       kind: "object",
       allowsDirect: true,
+      // Other clients write object stores with roll-ups. One message with `Nats-Rollup: all` would remove all blobs.
+      allowRollup: !hasPermissions,
+      anyRollup: !hasPermissions,
       ttlMs: blobAgeMs,
       hasFixedAge: blobAgeMs > BLOB_AGE_MS,
     },
@@ -336,6 +358,7 @@ export function bucketSpecs(prefix: string, limits: StreamLimits = {}): BucketSp
       name: streamName(prefix, "SNAPSHOTS"),
       kind: "object",
       allowsDirect: false,
+      allowRollup: true,
       ttlMs: 0,
     },
     {
@@ -345,6 +368,7 @@ export function bucketSpecs(prefix: string, limits: StreamLimits = {}): BucketSp
       name: streamName(prefix, "ENTRIES"),
       kind: "object",
       allowsDirect: false,
+      allowRollup: true,
       ttlMs: 0,
     },
   ];

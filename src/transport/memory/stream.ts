@@ -4,6 +4,7 @@
 // I1: a rejected message leaves no trace: it is not stored, its id is not remembered, and it is not republished or delivered.
 // I2: sequences rise by one for each stored message and are never reused.
 import { HEADERS, type StreamSpec, SwarmError } from "../../protocol/index.ts";
+import { ROLLUP_REFUSED } from "../jetstream-errors.ts";
 import type { ConsumerSpec, LogInfo, Stored } from "../ports.ts";
 import { STREAM_HEADERS } from "../stream-headers.ts";
 import { MemoryConsumer } from "./consumer.ts";
@@ -271,7 +272,7 @@ export class MemoryStream {
       throw reject("the schedule's target must be a subject of the same stream");
 
     const rollup = headerOf(message, STREAM_HEADERS.rollup);
-    if (rollup !== undefined && this.spec.allowRollup !== true) throw reject("rollup not permitted");
+    if (rollup !== undefined && this.spec.allowRollup !== true) throw reject(ROLLUP_REFUSED);
     if (rollup !== undefined && rollup !== "sub") throw reject(`rollup ${rollup} is not "sub"`);
     return {
       ttlMs: ttlSeconds === undefined ? undefined : ttlSeconds * 1_000,

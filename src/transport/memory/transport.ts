@@ -46,8 +46,8 @@ export function connectMemory(options: MemoryTransportOptions): Transport {
     isPlacedKey(key) ? placedStream(prefix, classOfKey(key)) : streamSpec(key).name;
   const placedClasses = () =>
     [...server.streams.keys()].flatMap((name) => classOfStream(prefix, name) ?? []).sort();
-  const specsFor = (classes: readonly string[] = [DEFAULT_CLASS]) =>
-    streamSpecs(prefix, options.limits, [...new Set([...classes, ...placedClasses()])]);
+  const specsFor = (classes: readonly string[] = [DEFAULT_CLASS], hasPermissions?: boolean) =>
+    streamSpecs(prefix, options.limits, [...new Set([...classes, ...placedClasses()])], { hasPermissions });
   const buckets = bucketSpecs(prefix, options.limits);
   const connection = new MemoryConnection(server);
   const streamSpec = (key: StreamKey) => streams.find((spec) => spec.key === key)!;
@@ -107,7 +107,7 @@ export function connectMemory(options: MemoryTransportOptions): Transport {
     serverRisk: null,
     tryPermissions: async (_control, attempts) => attempts.map(() => "allowed"),
     checkServer: () => undefined, // this server is always new enough
-    async init({ classes } = {}) {
+    async init({ classes, hasPermissions } = {}) {
       connection.assertOpen("init");
       const created: string[] = [];
       const verified: string[] = [];
@@ -118,7 +118,7 @@ export function connectMemory(options: MemoryTransportOptions): Transport {
           created.push(name);
         }
       };
-      for (const spec of specsFor(classes)) {
+      for (const spec of specsFor(classes, hasPermissions)) {
         ensure(spec.name, server.streams, () =>
           server.streams.set(
             spec.name,

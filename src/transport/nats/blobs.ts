@@ -5,7 +5,7 @@
 // B2  So each chunk has a subject of its own, `$O.<store>.C.<id>.<number>`, and the description names all of them as
 //     `<id>.*`. Other clients read chunks with a consumer, which takes that name as a filter.
 // B3  Other clients store all chunks on one subject. Such a body is read chunk by chunk with the subject in the body of the
-//     request, which needs a right that only the processes of Murmur without permissions, the API and coordinators have.
+//     request, which no role of a swarm with permissions may: there other clients store bodies through the front door.
 import { newId, sleep, utf8Bytes, utf8Text } from "../../base/index.ts";
 import { SwarmError } from "../../protocol/index.ts";
 import { blobHash, refuseOversize, verifyBlob } from "../blob-checks.ts";
@@ -137,7 +137,8 @@ export function createNatsBlobs(link: Link, name: string, ttlMs: number): Blobs 
       mtime: new Date().toISOString(),
       options: { max_chunk_size: BLOB_CHUNK_BYTES },
     };
-    await log.append(objectMetaSubject(name, hash), utf8Bytes(JSON.stringify(info)), { rollup: true });
+    // Readers take the newest description. No roll-up removes the older one: with permissions the store refuses roll-ups.
+    await log.append(objectMetaSubject(name, hash), utf8Bytes(JSON.stringify(info)));
   }
 
   /** A blob in the second half of its time is stored again, so that it outlives the task that refers to it. */

@@ -56,6 +56,8 @@ import { tryPermissions } from "./trial.ts";
 const DEFAULT_PING_INTERVAL_MS = 15_000;
 /** The waits between attempts to make the first connection. */
 const FIRST_CONNECT: BackoffPolicy = { backoffMs: 100, factor: 2, maxBackoffMs: 5_000, jitter: 0.5 };
+/** How often the wait for the first connection is logged, in ms: for a new reason, and for the same one. So at most four lines a minute. */
+const WAIT_TOLD_EVERY_MS = { newReason: 15_000, sameReason: 60_000 };
 /**
  * The waits between reconnects, which never end: a share of the outage so far. So a short outage ends soon, and a long
  * one does not flood the server with attempts. The jitter keeps the processes of a swarm from reconnecting all at once.
@@ -96,6 +98,8 @@ export interface ConnectNatsOptions extends NatsTarget {
   meter: Meter;
   /** True: wait for the first connection without limit, for daemons. Default: fail at once. */
   waitOnFirstConnect?: boolean | undefined;
+  /** Called with the reason of each attempt that failed during that wait. */
+  onWait?: ((reason: SwarmError) => void) | undefined;
   /**
    * The time between pings to the server, in ms. The connection counts as dead after two unanswered pings. Default
    * {@link DEFAULT_PING_INTERVAL_MS}; coordinators, which are few and must notice soon, use less.
@@ -204,9 +208,16 @@ export async function connectNats(options: ConnectNatsOptions): Promise<Transpor
     onReplyRefused: (onRefused) => link.refused.onRefused(onRefused),
     onViolation: (onViolation) => link.violations.onViolation(onViolation),
     placedClasses: () => listPlacedClasses(link, prefix),
-    async init({ apply, classes } = {}) {
-      const specs = streamSpecs(prefix, limits, await allClasses(classes));
-      return initStreams(link, { apply, streams: specs, buckets, replicas, prefix });
+    async init({ apply, classes, hasPermissions } = {}) {
+      const all = await allClasses(classes);
+      // The user of init has no right to the stream of a class that the permissions do not list.
+      const own = hasPermissions === true ? (classes ?? [DEFAULT_CLASS]) : all;
+      const specs = streamSpecs(prefix, limits, own, { hasPermissions });
+      const wanted = bucketSpecs(prefix, limits, { hasPermissions });
+      const report = await initStreams(link, { apply, streams: specs, buckets: wanted, replicas, prefix });
+      const unlisted = all.filter((name) => !own.includes(name) && (classes ?? []).length > 0);
+      report.warnings.push(...unlisted.map((name) => describeUnlisted(placedStream(prefix, name), name)));
+      return report;
     },
     async inspect({ classes } = {}) {
       const specs = streamSpecs(prefix, limits, await allClasses(classes));
@@ -219,6 +230,11 @@ export async function connectNats(options: ConnectNatsOptions): Promise<Transpor
     checkServer: () => checkServer(link),
     close: () => link.close(),
   };
+}
+
+/** The warning about a stream of placed tasks whose class `init` was not told. */
+function describeUnlisted(stream: string, agentClass: string): string {
+  return `stream ${stream} belongs to the class ${agentClass}, which is not listed, so it was not checked: list the class, or remove the stream when it is empty (\`nats stream rm ${stream}\`)`;
 }
 
 /** @throws SwarmError `invalid_input` for inboxes that the processes of the swarm would not answer. */
@@ -259,6 +275,7 @@ async function openConnection(
   clientOptions: ConnectionOptions,
 ): Promise<OpenConnection> {
   const { log, signal } = options;
+  let told: { message: string; atMs: number } | undefined;
   for (let attempt = 1; ; attempt++) {
     try {
       return await tryConnection(clientOptions, signal);
@@ -266,7 +283,14 @@ async function openConnection(
       signal?.throwIfAborted();
       const error = toConnectError(cause, clientOptions.servers as string[]);
       if (options.waitOnFirstConnect !== true || error.code !== "unavailable") throw error;
-      log.warn({ err: error, attempt }, "cannot connect to NATS yet; retrying");
+      options.onWait?.(error);
+      const { message } = error;
+      const quietMs =
+        told?.message === message ? WAIT_TOLD_EVERY_MS.sameReason : WAIT_TOLD_EVERY_MS.newReason;
+      if (told === undefined || performance.now() - told.atMs >= quietMs) {
+        told = { message, atMs: performance.now() };
+        log.warn({ err: error, attempt }, "cannot connect to NATS yet; retrying");
+      }
       await sleep(
         backoffDelayMs(FIRST_CONNECT, attempt, systemChance),
         signal === undefined ? {} : { signal },
@@ -289,7 +313,7 @@ async function tryConnection(
     return { nc: await Promise.race([dialer.connect(clientOptions), aborted.promise]), dialer };
   } catch (error) {
     dialer.end();
-    throw error;
+    throw signal?.aborted === true ? error : (dialer.lastError ?? error);
   } finally {
     signal?.removeEventListener("abort", onAbort);
   }
@@ -429,8 +453,27 @@ function toConnectError(cause: unknown, servers: string[]): SwarmError {
       { field: "credentials" },
     );
   }
-  return new SwarmError(
-    "unavailable",
-    `cannot connect to NATS at ${servers.join(", ")} (${message}): start a server, or name another with --server or NATS_URL`,
-  );
+  const next = nextStepOf(cause) ?? "start a server, or name another with --server or NATS_URL";
+  const text = `cannot connect to NATS at ${servers.join(", ")} (${message}): ${next}`;
+  return new SwarmError("unavailable", text);
+}
+
+/** The next step for a failure of TLS, by the code of Node.js (https://nodejs.org/api/tls.html#x509-certificate-error-codes). */
+function nextStepOf(cause: unknown): string | undefined {
+  for (
+    let error = cause as NodeJS.ErrnoException | undefined, depth = 0;
+    error != null && depth < 4;
+    depth++
+  ) {
+    const { code = "" } = error;
+    if (code === "CERT_HAS_EXPIRED") return "the certificate of the server has expired; renew it";
+    if (code === "ERR_TLS_CERT_ALTNAME_INVALID")
+      return "the certificate of the server belongs to another host; connect to a name that it lists, or add this one to it";
+    if (/^(UNABLE_TO_|SELF_SIGNED_|DEPTH_ZERO_)/.test(code))
+      return "the certificate of the server is not signed by a known CA; give the CA of the servers (MURMUR_TLS_CA)";
+    if (/^ERR_SSL_.*ALERT/.test(code))
+      return "the server refuses the certificate of this process, or has other versions of TLS; check MURMUR_TLS_CERT and MURMUR_TLS_KEY";
+    error = error.cause as NodeJS.ErrnoException | undefined;
+  }
+  return undefined;
 }

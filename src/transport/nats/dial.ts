@@ -46,6 +46,11 @@ export class Dialer {
   readonly #sockets = new Set<Socket>();
   #current: NatsSocket | undefined;
   #isEnded = false;
+  /**
+   * The newest error of a socket that was connected. nats-core does not pass it on during the handshake: a server that refuses the
+   * certificate of its client, which in TLS 1.3 comes after the connection, would look like a server that does not answer.
+   */
+  lastError: Error | undefined;
 
   /** The sockets that are open or being opened. */
   get openSockets(): number {
@@ -154,7 +159,7 @@ class NatsSocket implements SocketTransport {
     }
     this.#isConnected = true;
     dialer.use(this);
-    this.#receive();
+    this.#receive(dialer);
   }
 
   /** Waits for one step of the attempt; rejects when the socket fails or closes first, or when the attempt is ended. */
@@ -224,7 +229,7 @@ class NatsSocket implements SocketTransport {
     }
   }
 
-  #receive(): void {
+  #receive(dialer: Dialer): void {
     const socket = this.#socket!;
     let error: Error | undefined;
     socket.on("data", (bytes: Uint8Array) => {
@@ -233,6 +238,7 @@ class NatsSocket implements SocketTransport {
     });
     socket.on("error", (cause) => {
       error = cause;
+      dialer.lastError = cause;
     });
     socket.on("end", () => socket.destroy());
     socket.on("close", () => this.#end(error));

@@ -191,17 +191,17 @@ export async function listPlacedClasses(link: Link, prefix: string): Promise<str
 }
 
 /** The parts of a definition that a difference depends on. */
-type Changeable = Pick<StreamSpec, "olderSubjects" | "hasFixedAge">;
+type Changeable = Pick<StreamSpec, "olderSubjects" | "hasFixedAge" | "anyRollup">;
 
 /** All settings that are not as wanted. Sizes and other ages belong to the operator (I1). */
 function findDifferences(
   wanted: StreamConfig,
   found: Partial<StreamConfig>,
-  { olderSubjects, hasFixedAge }: Changeable,
+  { olderSubjects, hasFixedAge, anyRollup = false }: Changeable,
   hasFixedCopies: boolean,
 ): StreamDifference[] {
   const settings: (keyof StreamConfig)[] = [
-    ...COMPARED,
+    ...COMPARED.filter((setting) => !(anyRollup && setting === "allow_rollup_hdrs")),
     ...(wanted.allow_msg_schedules ? LIMITS : hasFixedAge === true ? (["max_age"] as const) : []),
     ...(hasFixedCopies ? (["num_replicas"] as const) : []),
   ];
@@ -375,7 +375,8 @@ function configOfBucket(spec: BucketSpec, replicas: number): StreamConfig {
     max_age: spec.ttlMs * NANOS_PER_MS,
     allow_msg_schedules: false,
     allow_msg_ttl: false,
-    allow_rollup_hdrs: isObject, // ADR-20 replaces a description by a rollup; a key has one message anyway, and "all" would remove every key
+    // ADR-20 replaces a description by a roll-up; a key has one message anyway, and "all" would remove every key.
+    allow_rollup_hdrs: spec.allowRollup === true,
     deny_delete: !isObject,
     deny_purge: false,
     allow_direct: spec.allowsDirect,

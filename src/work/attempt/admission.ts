@@ -14,8 +14,8 @@ import {
   SwarmError,
 } from "../../protocol/index.ts";
 import type { Transport } from "../../transport/index.ts";
+import type { LaterStore } from "../ports.ts";
 import { isBlobRef, packLarge, unpack, unpackBlob } from "../stores/bodies.ts";
-import { storeLater } from "../stores/later.ts";
 import { isScopeMarked } from "../stores/scopes.ts";
 import type { InFlightTask, KnownTask } from "./in-flight.ts";
 
@@ -32,8 +32,13 @@ export interface StartRefusal {
 }
 
 /** Makes the checks of one process. */
-export function createAdmission(parts: { transport: Transport; subjects: Subjects; clock: Clock }) {
-  const { transport, subjects, clock } = parts;
+export function createAdmission(parts: {
+  transport: Transport;
+  subjects: Subjects;
+  clock: Clock;
+  later: LaterStore;
+}) {
+  const { transport, subjects, clock, later } = parts;
 
   return { readTask, nakIfTakenAway, refuseBeforeStart, earlyDueMs, moveToLater };
 
@@ -119,7 +124,7 @@ export function createAdmission(parts: { transport: Transport; subjects: Subject
     const bytes = encode({ ...task, notBefore: toIsoTime(dueMs) }, encoding);
     const data = await packLarge(bytes, encoding, transport.blobs);
     const message = { data, header: (name: string) => delivery.header(name) };
-    await storeLater({ transport, subjects }, at, message, dueMs);
+    await later.store(at, message, dueMs);
     delivery.ack();
   }
 }

@@ -41,9 +41,10 @@ import {
 } from "../../protocol/index.ts";
 import type { Delivery, Transport } from "../../transport/index.ts";
 import type { Permit } from "../limits/limiter.ts";
-import type { Slot, TrailReader } from "../ports.ts";
+import type { JournalTrimmer, LaterStore, Slot, TrailReader } from "../ports.ts";
 import { StepRecorder } from "../steps/recorder.ts";
 import { createJournal, handedOffTo, type Journal } from "../stores/journal.ts";
+import { createLaterStore } from "../stores/later.ts";
 import { buryUnreadable, createResultStore, type ResultStore } from "../stores/results.ts";
 import { createTrailReader } from "../stores/trail.ts";
 import { createAdmission } from "./admission.ts";
@@ -79,6 +80,10 @@ export interface DeliveryParts {
   tracer: Tracer;
   /** Reads the trails of tasks for a process that may not; default: the streams are read. */
   trail?: TrailReader | undefined;
+  /** Delays tasks for a process that may not; default: they are stored in the later stream. */
+  later?: LaterStore | undefined;
+  /** Trims the journals of ended tasks for a process that may not; default: a roll-up does it. */
+  trimmer?: JournalTrimmer | undefined;
   /** False once the process drains: a task that has not started by then goes back to the queue. */
   isAccepting(): boolean;
 }
@@ -106,14 +111,16 @@ export class DeliveryHandler {
     this.#journal = createJournal(parts.transport.log("journal"), parts.subjects, {
       endedMs: parts.transport.journalAgeMs,
       trail: parts.trail,
+      trimmer: parts.trimmer,
     });
     const failures = new FailureLog(parts);
     const traceFacts = this.#traceFacts;
-    this.#settlement = new Settlement({ ...parts, results: this.#results, traceFacts, failures });
+    const later = parts.later ?? createLaterStore(parts);
+    this.#settlement = new Settlement({ ...parts, results: this.#results, later, traceFacts, failures });
     const trail = parts.trail ?? createTrailReader(parts.transport, parts.subjects);
     this.#handOver = new HandOver({ ...parts, trail });
-    this.#admission = createAdmission(parts);
-    this.#humanWait = createHumanWait(parts);
+    this.#admission = createAdmission({ ...parts, later });
+    this.#humanWait = createHumanWait({ ...parts, later });
   }
 
   /** The tasks in flight in this process, by task id. */

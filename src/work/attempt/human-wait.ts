@@ -4,10 +4,10 @@
 //     or for {@link LOOK_AGAIN_MS}, so that no crash of another process makes it wait for ever.
 // I2: its attempt is not counted, and its `timeoutMs` does not run.
 import { type Clock, type Logger, type Meter, toIsoTime } from "../../base/index.ts";
-import { ACK_WAIT_MS, type Subjects } from "../../protocol/index.ts";
+import { ACK_WAIT_MS } from "../../protocol/index.ts";
 import type { Transport } from "../../transport/index.ts";
+import type { LaterStore } from "../ports.ts";
 import type { JournalTip } from "../stores/journal.ts";
-import { storeLater } from "../stores/later.ts";
 import type { InFlightTask } from "./in-flight.ts";
 
 /**
@@ -32,12 +32,12 @@ export function lastAttemptIn({ record }: JournalTip): { number: number; agent: 
 /** Makes the wait for persons of one process. */
 export function createHumanWait(parts: {
   transport: Transport;
-  subjects: Subjects;
   clock: Clock;
   log: Logger;
   meter: Pick<Meter, "taskPersonWaits">;
+  later: LaterStore;
 }) {
-  const { transport, clock, log, meter } = parts;
+  const { transport, clock, log, meter, later } = parts;
 
   return { begin, keep };
 
@@ -71,7 +71,7 @@ export function createHumanWait(parts: {
     await transport.clock.sync();
     const lookMs = clock.now() + LOOK_AGAIN_MS;
     const dueMs = Math.min(lookMs, task.deadline === undefined ? lookMs : Date.parse(task.deadline));
-    await storeLater(parts, at, delivery, dueMs, { attempt: inFlight.nextAttempt().number });
+    await later.store(at, delivery, dueMs, { attempt: inFlight.nextAttempt().number });
     delivery.ack();
   }
 }

@@ -25,8 +25,8 @@ import {
   toSwarmError,
 } from "../../protocol/index.ts";
 import type { Transport } from "../../transport/index.ts";
+import type { LaterStore } from "../ports.ts";
 import type { LastAttempt } from "../stores/history.ts";
-import { storeLater } from "../stores/later.ts";
 import { queuedAtMs } from "../stores/messages.ts";
 import { deadLetterOf, type ResultStore } from "../stores/results.ts";
 import { meterTimes } from "./attempt.ts";
@@ -69,6 +69,7 @@ interface SettlementParts {
   clock: Clock;
   chance: Chance;
   results: ResultStore;
+  later: LaterStore;
   audit?: Audit | undefined;
   log: Logger;
   traceFacts: TraceFacts;
@@ -100,7 +101,7 @@ export class Settlement {
     // agent.
     if (retry.delayMs <= ACK_WAIT_MS || inFlight.isBallotQuestion) delivery.nak(retry.delayMs);
     else {
-      await storeLater(this.#parts, at, delivery, retry.atMs, { attempt: failure.number + 1 });
+      await this.#parts.later.store(at, delivery, retry.atMs, { attempt: failure.number + 1 });
       delivery.ack();
     }
   }

@@ -1,6 +1,8 @@
 // The journal: records about the attempts and hand-offs of tasks. A host counts attempts from the last record of a task, so
 // it needs one read and one fenced append. A task that is delivered once and does not fail has no record. At a task's end
 // one closing record with the history replaces all others. in-flight.ts writes it; status.ts reads it.
+// J1  With permissions the stream refuses roll-ups, which could remove the journals of other tasks. Then a process that may purge
+//     removes the records before the closing record; until then, and after a crash in between, readers see both, and the last one counts.
 import {
   CONTENT_TYPES,
   type Encoding,
@@ -14,8 +16,8 @@ import {
   SwarmError,
   type TaskHistory,
 } from "../../protocol/index.ts";
-import type { Log } from "../../transport/index.ts";
-import type { TrailReader, TrailRecord } from "../ports.ts";
+import { isRollupRefused, type Log } from "../../transport/index.ts";
+import type { JournalTrimmer, TrailReader, TrailRecord } from "../ports.ts";
 import { HistoryFold, type LastAttempt } from "./history.ts";
 import { createRecordReader, readJournalRecord } from "./records.ts";
 
@@ -81,6 +83,8 @@ export interface Journal {
  * Makes the journal over its stream.
  * @param options.endedMs how long the closing record of an ended task is kept, in ms.
  * @param options.trail reads the records in place of the stream, for a process that may only append to it.
+ * @param options.trimmer removes the records before a closing record, for such a process. Without it the closing record is a roll-up; where
+ *   the stream refuses roll-ups (J1), this process removes the records itself.
  */
 export function createJournal(
   log: Log,
@@ -88,8 +92,38 @@ export function createJournal(
   {
     endedMs = ENDED_JOURNAL_MS,
     trail,
-  }: { endedMs?: number | undefined; trail?: Pick<TrailReader, "records"> | undefined } = {},
+    trimmer,
+  }: {
+    endedMs?: number | undefined;
+    trail?: Pick<TrailReader, "records"> | undefined;
+    trimmer?: JournalTrimmer | undefined;
+  } = {},
 ): Journal {
+  /** False once the stream has refused a roll-up. */
+  let takesRollups = trimmer === undefined;
+
+  /** Stores a closing record, and removes the records before it. */
+  async function replaceWith(
+    record: JournalRecord,
+    { capability, taskId }: { capability: string; taskId: string },
+  ): Promise<void> {
+    const subject = subjects.journal(capability, taskId);
+    const options = { headers: HEADERS_OF.json, ttlMs: endedMs };
+    const body = encode(record);
+    if (takesRollups) {
+      try {
+        await log.append(subject, body, { ...options, rollup: true });
+        return;
+      } catch (error) {
+        if (!isRollupRefused(error)) throw error;
+        takesRollups = false;
+      }
+    }
+    const { seq } = await log.append(subject, body, options);
+    if (trimmer === undefined) await log.purge({ filter: subject, beforeSeq: seq });
+    else await trimmer.trim({ capability, taskId });
+  }
+
   async function tip(filter: string): Promise<JournalTip> {
     for (let readSeq = 0; ; ) {
       const stored = await log.last(filter, { fresh: true });
@@ -144,17 +178,12 @@ export function createJournal(
     records: (capability, taskId) =>
       (trail ?? createRecordReader(log, subjects)).records({ capability, taskId }),
     async close(capability, taskId, last, nowMs, known) {
-      const subject = subjects.journal(capability, taskId);
       const records = known ?? (await fold(capability, taskId));
       if (records.isEmpty || records.isEnded) return;
       const { attempt } = last;
       const history = records.close(last);
       const record: JournalRecord = { type: "finished", attempt, at: new Date(nowMs).toISOString(), history };
-      await log.append(subject, encode(record), {
-        headers: HEADERS_OF.json,
-        rollup: true,
-        ttlMs: endedMs,
-      });
+      await replaceWith(record, { capability, taskId });
     },
   };
 }
@@ -171,6 +200,18 @@ function tipOf(records: readonly TrailRecord[]): JournalTip {
     return { record, seq, handed: { record: named.record, seq: named.seq } };
   }
   throw new SwarmError("unavailable", `the hand-off that journal record ${seq} names is not in the journal`);
+}
+
+/** Removes the records of a task before its closing record (J1). Does nothing for a task without one. */
+export async function trimJournal(
+  log: Log,
+  subjects: Subjects,
+  { capability, taskId }: { capability: string; taskId: string },
+): Promise<void> {
+  const filter = subjects.journal(capability, taskId);
+  const last = await log.last(filter, { fresh: true });
+  if (last === null || readJournalRecord(last).type !== "finished") return;
+  await log.purge({ filter, beforeSeq: last.seq });
 }
 
 /**

@@ -2,6 +2,7 @@
 // at its time; mover.ts then moves it to the task stream.
 import { CONTENT_TYPES, HEADERS, type Subjects, SwarmError, type TaskAddress } from "../../protocol/index.ts";
 import type { Headers, Transport } from "../../transport/index.ts";
+import type { LaterStore } from "../ports.ts";
 import { blobsOf, renewBlobs } from "./blob-refs.ts";
 
 /**
@@ -26,7 +27,7 @@ export async function storeLater(
     [HEADERS.scheduleTarget]: subjects.due(at),
   };
   if (options.attempt !== undefined) headers[HEADERS.attempt] = String(options.attempt);
-  for (const name of [HEADERS.effectKey, HEADERS.traceparent, HEADERS.tracestate]) {
+  for (const name of DELAYED_HEADERS) {
     const value = message.header(name);
     if (value !== undefined) headers[name] = value;
   }
@@ -41,6 +42,14 @@ export async function storeLater(
     if (error instanceof SwarmError && error.code === "conflict") return false;
     throw error;
   }
+}
+
+/** The headers of a message that a delayed task keeps, beside its content type. */
+export const DELAYED_HEADERS = [HEADERS.effectKey, HEADERS.traceparent, HEADERS.tracestate] as const;
+
+/** The store of a process that may write to the later stream. */
+export function createLaterStore(parts: { transport: Transport; subjects: Subjects }): LaterStore {
+  return { store: (at, message, dueMs, options) => storeLater(parts, at, message, dueMs, options) };
 }
 
 /** The headers of a task that every move between streams keeps. */

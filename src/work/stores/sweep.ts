@@ -202,6 +202,11 @@ class JournalSweeper {
     const last = await this.#journal.last(stored.subject, { fresh: true });
     if (last === null) return null;
     const { storedAtMs } = last;
+    if (stored.seq < last.seq && typeOf(last) === "finished") {
+      // The process that closed the journal died before it removed the records, where the stream refuses roll-ups.
+      await this.#journal.purge({ filter: stored.subject, beforeSeq: last.seq });
+      return "ended";
+    }
     if (judgeLastRecord({ type: typeOf(last), storedAtMs }, age) !== "left") return null;
     const outcome = await this.#decide(identity, mayAsk);
     if (outcome === "ended" || outcome === "absent") {

@@ -33,6 +33,11 @@ const INPUTS: Readonly<Record<string, object>> = {
   "blob-put": { data: new Uint8Array(1) },
   "blob-get": { $blob: "a".repeat(64), bytes: 1 },
   "journal-read": { capability: "echo", task: "t" },
+  "journal-trim": { capability: "echo", task: "t" },
+  "task-delay": {
+    ...{ capability: "echo", task: "t", dueAt: "2026-01-01T00:00:00Z" },
+    ...{ headers: {}, data: new Uint8Array(1) },
+  },
   "permission-advise": { operation: "publish", subject: "s" },
   "lock-acquire": { name: "l" },
   "lock-release": { name: "l", owner: "o", token: 1 },

@@ -4,11 +4,13 @@ import { createOperateDoor } from "../../../src/app/door/index.ts";
 import { OPERATIONS } from "../../../src/app/operations/index.ts";
 import { parsePermissions, rightsOf } from "../../../src/app/permissions/index.ts";
 import { createMeter, silentLogger } from "../../../src/base/index.ts";
-import { createSubjects, encode, RetryableError } from "../../../src/protocol/index.ts";
+import { createSubjects, decode, encode, RetryableError } from "../../../src/protocol/index.ts";
 import { connectNats } from "../../../src/transport/index.ts";
 import {
   createDoorCaller,
+  createDoorLaterStore,
   createDoorTrailReader,
+  createDoorTrimmer,
   createTaskClient,
   createTrailReader,
   createWorker,
@@ -17,8 +19,10 @@ import { startNatsServer } from "../../support/nats-server.ts";
 import { ScriptedWorkforce } from "../../work/support.ts";
 
 const PERMISSIONS = "version: 1\nclasses: [{ name: default, capabilities: [echo] }]\n";
-/** Every read of the journal stream that names no message. */
+/** Every read of the journal stream that names no message, every purge, and the stream of delayed tasks. */
 const DENIED = [
+  "murmur.later.>",
+  "$JS.API.STREAM.PURGE.>",
   "$JS.API.STREAM.MSG.GET.MURMUR_JOURNAL",
   "$JS.API.DIRECT.GET.MURMUR_JOURNAL.>",
   "$JS.API.DIRECT.GET.MURMUR_JOURNAL",
@@ -42,7 +46,7 @@ async function setup() {
     return transport;
   };
   const [swarm, agents] = [await connect("swarm"), await connect("agents")];
-  await swarm.init();
+  await swarm.init({ hasPermissions: true });
   const tasks = createTaskClient({ transport: swarm, meter: parts.meter });
   onTestFinished(() => tasks.close());
   const permissions = await parsePermissions(PERMISSIONS, "permissions.yaml");
@@ -54,33 +58,56 @@ async function setup() {
   });
   await door.start();
   onTestFinished(() => door.stop());
-  const trail = createDoorTrailReader(createDoorCaller({ transport: agents, user: "agent-default" }));
-  return { swarm, agents, tasks, trail, parts };
+  const caller = createDoorCaller({ transport: agents, user: "agent-default" });
+  const doors = {
+    trail: createDoorTrailReader(caller),
+    later: createDoorLaterStore(caller),
+    trimmer: createDoorTrimmer(caller),
+  };
+  return { swarm, agents, tasks, ...doors, doors, parts };
 }
 
 test("a redelivered task of an agent without rights on the journal counts its attempts through the front door", {
   timeout: 60_000,
 }, async () => {
-  const { swarm, agents, tasks, trail, parts } = await setup();
+  const { swarm, agents, tasks, doors, parts } = await setup();
   const workforce = new ScriptedWorkforce(1, async ({ number }) => {
     if (number < 3) throw new RetryableError("not yet");
     return number;
   });
   const worker = createWorker({
     ...{ transport: agents, ...parts, hostId: "host", workforce, capabilities: [{ name: "echo" }] },
-    trail,
+    ...doors,
   });
   await worker.start();
   onTestFinished(() => worker.stop());
   const retry = { max: 3, backoffMs: 10 };
   const result = await tasks.run({ id: "t1", capability: "echo", retry }, { timeoutMs: 50_000 });
   expect(result).toMatchObject({ output: 3, attempt: 3 });
-  // The closing record of the journal has the history of all attempts.
+  // The closing record of the journal has the history of all attempts, and the front door has removed the others.
+  const types = async () =>
+    (await doors.trail.records({ capability: "echo", taskId: "t1" })).map(({ record }) => record.type);
+  await expect.poll(types, { timeout: 20_000 }).toEqual(["finished"]);
+
+  // A task that was published too early, as a retry after a long time, waits in the stream that agents may not write to.
   const subjects = createSubjects("murmur");
-  const last = () => swarm.log("journal").last(subjects.journal("echo", "t1"), { fresh: true });
-  await expect
-    .poll(async () => new TextDecoder().decode((await last())!.data), { timeout: 20_000 })
-    .toContain('"finished"');
+  const at = { capability: "echo", priority: "normal", scope: "-", taskId: "t2" } as const;
+  await swarm.log("tasks").append(subjects.task(at), encode({ capability: "echo", notBefore: 600_000 }));
+  const delayed = () => swarm.log("later").last(subjects.later("-", "t2"), { fresh: true });
+  await expect.poll(delayed, { timeout: 20_000 }).not.toBeNull();
+  const { data } = (await delayed())!;
+  expect(decode(data)).toMatchObject({ value: { capability: "echo", notBefore: expect.any(String) } });
+});
+
+test("an agent delays tasks and trims journals of its own capabilities only", async () => {
+  const { later, trimmer } = await setup();
+  const message = { data: encode({ capability: "other" }), header: () => undefined };
+  const at = { capability: "other", priority: "normal", scope: "-", taskId: "t1" } as const;
+  const refused = expect.objectContaining({ code: "not_permitted" });
+  await expect(later.store(at, message, Date.now() + 60_000)).rejects.toThrow(refused);
+  await expect(trimmer.trim(at)).rejects.toThrow(refused);
+  expect(await later.store({ ...at, capability: "echo" }, message, Date.now() + 60_000)).toBe(true);
+  expect(await later.store({ ...at, capability: "echo" }, message, Date.now() + 90_000)).toBe(false);
 });
 
 test("the trail of the front door is that of the stream, and another capability is refused", async () => {

@@ -169,6 +169,15 @@ async function performEach(way: (typeof WAYS)[number]): Promise<void> {
   expect((await call("task-run", fail)).output).toMatchObject({ status: "failed" });
   await call("task-retry", { task: "t2" });
   expect((await call("journal-read", { capability: "echo", task: "t2" })).output.places).toBeNull();
+  await call("journal-trim", { capability: "echo", task: "t2" });
+  const delayed = {
+    capability: "echo",
+    task: "t9",
+    dueAt: "2100-01-01T00:00:00Z",
+    headers: {},
+    data: encode(1),
+  };
+  expect((await call("task-delay", delayed)).output).toEqual({ isStored: true });
   await call("task-submit", { capability: "echo", id: "t3", notBefore: 600_000 });
   expect((await call("permission-advise", { operation: "publish", subject: "s" })).output).toEqual({
     advice: "p.yaml:1: ada s",

@@ -99,3 +99,18 @@ test("a file that is broken at the start is an error", async () => {
     code: "invalid_input",
   });
 });
+
+test("a class whose capability no user submits is a warning, in one log line for each change of the file", async () => {
+  const file = (capabilities: string) =>
+    `version: 1\npublishers: [{ name: web, capabilities: [${capabilities}] }]\nclasses: [{ name: gpu, capabilities: [render, echo] }]\n`;
+  const { file: path, look, lines, problem, followed } = await setup(file("echo"));
+  const text =
+    /no publisher and no operator submits tasks of render \(classes\[gpu\]\), so its agents wait in vain; add it/;
+  expect(problem()).toMatch(text);
+  await look();
+  expect(lines).toEqual([expect.stringMatching(text)]);
+  writeFileSync(path, file("echo, render"));
+  await look();
+  expect(problem()).toBeNull();
+  expect(followed.now.publishers[0]?.capabilities).toEqual(["echo", "render"]);
+});

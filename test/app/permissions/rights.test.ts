@@ -2,6 +2,7 @@ import { expect, test } from "vitest";
 import {
   capabilitiesOf,
   classNamesOf,
+  findIdle,
   groupsOf,
   parsePermissions,
   rightsOf,
@@ -52,4 +53,23 @@ test("groups, classes and capabilities are those of the whole file, hand-offs an
   ]);
   expect(classNamesOf(FILE)).toEqual(["default", "review"]);
   expect(capabilitiesOf(FILE)).toEqual(["docs", "echo", "lookup", "tests"]);
+});
+
+test("agents are idle by the file when a user submits tasks, and none those of their capability", async () => {
+  const idle = async (text: string) =>
+    findIdle(
+      await parsePermissions(
+        `version: 1\nclasses: [{ name: a, capabilities: [x, y] }, { name: b, capabilities: [z], asks: [y] }]\n${text}`,
+        "p",
+      ),
+    );
+  expect(await idle("")).toEqual([]);
+  expect(await idle("publishers: [{ name: web, capabilities: [x] }]")).toEqual([
+    { class: "b", capability: "z" },
+  ]);
+  expect(await idle("operators: [{ name: anna, access: read }]")).toEqual([]);
+  expect(await idle("operators: [{ name: anna, access: submit }]")).toEqual([]);
+  expect(await idle("operators: [{ name: anna, access: submit, capabilities: [z] }]")).toEqual([
+    { class: "a", capability: "x" },
+  ]);
 });

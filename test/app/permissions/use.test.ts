@@ -30,6 +30,7 @@ export default defineAgent({
   slots: 4,
   async run(task, ctx) {
     if (task.input?.fail === true && ctx.attempt === 1) throw new RetryableError("once", { retryAfterMs: 10 });
+    if (task.input?.waits === true) await ctx.sleep(60_000);
     if (task.input?.talks === true) {
       ctx.broadcast("news", 1);
       return await ctx.ask("echo", 1);
@@ -58,13 +59,11 @@ steps:
 `;
 
 /** Reasons that hold for several roles. */
-const SHARED_INBOX = "all processes of this test have one inbox prefix; the attempts try each";
 const NO_ANSWER = "only after an append without an answer (test/audit)";
 const DEATH = "only the neighbour of a process that died (test/app/scenarios/lifecycle)";
 const SCHEDULES = "schedules, which wait for their time (test/coordinator/schedules)";
 const RECOVERY = "a new holder of the office, or a long log (test/coordinator/office)";
 const BALLOT_ENDS = "cancelled, large and failed ballots (test/coordinator/ballots)";
-const FOREIGN_BLOBS = "a body that another client's object store wrote (test/transport/nats)";
 
 /** The lines that no step of this test uses, by their uses, each with the reason and the tests that use it. */
 const UNUSED: Readonly<Record<string, Readonly<Record<string, string>>>> = {
@@ -72,7 +71,6 @@ const UNUSED: Readonly<Record<string, Readonly<Record<string, string>>>> = {
     "settle an audit entry whose fate is unknown": NO_ANSWER,
     "look whether a placed task that waited is still here": "only a task that waited for a second",
     "ask a named agent": "an ask that names an agent (test/agent)",
-    "delay a task": "a retry after more than the acknowledgement's time (test/work/attempt)",
     "hear broadcasts of agents": "agents that follow a topic (test/agent)",
     "tell that another process died": DEATH,
     "write its audit log":
@@ -91,17 +89,14 @@ const UNUSED: Readonly<Record<string, Readonly<Record<string, string>>>> = {
     "read and replace snapshots": RECOVERY,
     "read journal": "a placed task whose host is gone (test/coordinator/placement)",
     "read large bodies": BALLOT_ENDS,
-    "read large bodies of other clients": FOREIGN_BLOBS,
     "read later": SCHEDULES,
     "read placed-default": "a placed task whose host is gone (test/coordinator/placement)",
-    "read results":
-      "the answers of a ballot that another coordinator began (test/app/scenarios/ballot-kills)",
     "read tasks": "a paused capability (test/coordinator)",
+    "remove messages of journal": BALLOT_ENDS,
     "remove messages of later": SCHEDULES,
     "remove messages of office": RECOVERY,
     "remove messages of placed-default": "a placed task whose host is gone (test/coordinator/placement)",
     "remove messages of tasks": BALLOT_ENDS,
-    "replies to its own requests": SHARED_INBOX,
     "settle an audit entry after a foreign message": "a foreign message on its own subject (test/audit)",
     "settle an audit entry whose fate is unknown": NO_ANSWER,
     "store dead letters of ballots": BALLOT_ENDS,
@@ -112,13 +107,6 @@ const UNUSED: Readonly<Record<string, Readonly<Record<string, string>>>> = {
     vote: "three coordinators (test/app/scenarios/coordinators)",
   },
   api: {
-    "ask where a task runs": "the cancel of a running task (test/work/client)",
-    "close journals": "the cancel of a task that was tried (test/work/client)",
-    "read audit": "the line above reads the log; these forms read one entry (test/audit)",
-    "read large bodies of other clients": FOREIGN_BLOBS,
-    "remove messages of journal": "the sweep of ended tasks, hourly (test/work/stores)",
-    "remove messages of results": "a purge of ended tasks (test/app/operations)",
-    "replies to its own requests": SHARED_INBOX,
     "settle an audit entry whose fate is unknown": NO_ANSWER,
     "store dead letters of unreadable tasks": "an unreadable delayed task (test/work)",
     "tell that another process died": DEATH,
@@ -128,8 +116,6 @@ const UNUSED: Readonly<Record<string, Readonly<Record<string, string>>>> = {
     "ask the office for open ballots": "a cancelled step with a ballot (test/engine)",
     "ask where a step runs": "a cancelled step that runs (test/engine)",
     "read large bodies": "a large result (test/engine)",
-    "read large bodies of other clients": FOREIGN_BLOBS,
-    "replies to its own requests": SHARED_INBOX,
     "settle an audit entry after a foreign message": "a foreign message on its own subject (test/audit)",
     "settle an audit entry whose fate is unknown": NO_ANSWER,
     "store large bodies": "a large step or result (test/engine)",
@@ -137,7 +123,6 @@ const UNUSED: Readonly<Record<string, Readonly<Record<string, string>>>> = {
     "write its audit log": "a message with a foreign reply (test/app/scenarios/hostile-subjects)",
   },
   init: {
-    "replies to its own requests": SHARED_INBOX,
     "tell the account's storage when a stream does not fit":
       "an account without room (test/transport/nats/init)",
   },
@@ -195,21 +180,28 @@ function findUnused(
 }
 
 test("the processes of a swarm use no subject that their roles may not use, and an agent has no right to a stream", async () => {
-  const world = setupWorld({
-    MURMUR_HTTP_PORT: "0", // a swarm of another test may have the default port
-    MURMUR_PERMISSIONS_FILE: "permissions.yaml",
-    MURMUR_METRICS_PORT: "0",
-    MURMUR_INBOX_PREFIX: "_INBOX.agent-default", // it tells an agent process its user
-  });
-  writeFileSync(join(world.directory, "permissions.yaml"), FILE);
+  /** A directory for the process of one user, which its inbox prefix names. */
+  const worldOf = (user: string) => {
+    const world = setupWorld({
+      MURMUR_HTTP_PORT: "0", // a swarm of another test may have the default port
+      MURMUR_PERMISSIONS_FILE: "permissions.yaml",
+      MURMUR_METRICS_PORT: "0",
+      MURMUR_INBOX_PREFIX: `_INBOX.${user}`,
+    });
+    writeFileSync(join(world.directory, "permissions.yaml"), FILE);
+    mkdirSync(join(world.directory, "agents/limited"), { recursive: true });
+    writeFileSync(join(world.directory, "agents/limited/agent.ts"), LIMITED);
+    mkdirSync(join(world.directory, "workflows"));
+    writeFileSync(join(world.directory, "workflows/calm.yaml"), CALM);
+    writeFileSync(join(world.directory, "workflows/stuck.yaml"), STUCK);
+    return world;
+  };
   const server = await startNatsServer();
   onTestFinished(() => server.stop());
-  mkdirSync(join(world.directory, "agents/limited"), { recursive: true });
-  writeFileSync(join(world.directory, "agents/limited/agent.ts"), LIMITED);
   const { transport, tasks } = await connectTo(server.url);
-  const start = async (args: string) => {
+  const start = async (user: string, args: string) => {
     const recorder = await startRecorder(server.port);
-    const child = world.start(`${args} --server ${recorder.url}`);
+    const child = worldOf(user).start(`${args} --server ${recorder.url}`);
     const ended = new Promise((resolve) => child.once("exit", resolve));
     const stop = async () => {
       child.kill("SIGTERM");
@@ -226,16 +218,16 @@ test("the processes of a swarm use no subject that their roles may not use, and 
   };
   const [init, web, anna] = await Promise.all([1, 2, 3].map(() => record(server.port)));
   const file = await parsePermissions(FILE, "test");
-  const made = await world.call(
-    `init --permissions ${join(world.directory, "permissions.yaml")} --server ${init!.url}`,
-  );
+  const installer = worldOf("init");
+  const path = join(installer.directory, "permissions.yaml");
+  const made = await installer.call(`init --permissions ${path} --server ${init!.url}`);
   expect(made.exitCode, made.stderr).toBe(0);
-  mkdirSync(join(world.directory, "workflows"));
-  writeFileSync(join(world.directory, "workflows/calm.yaml"), CALM);
-  writeFileSync(join(world.directory, "workflows/stuck.yaml"), STUCK);
-  const [api, coordinator, agent, engine] = await Promise.all(
-    ["api", "coordinator", "agent run echo limited", "engine"].map(start),
-  );
+  const [api, coordinator, agent, engine] = await Promise.all([
+    start("api", "api"),
+    start("coordinator-1", "coordinator"),
+    start("agent-default", "agent run echo limited"),
+    start("engine", "engine"),
+  ]);
   const lanes = async () =>
     (
       await transport
@@ -341,9 +333,10 @@ async function recordSystem(): Promise<Recorder> {
 }
 
 const CONNECTION = { name: "test", prefix: "murmur", log: silentLogger, meter: createMeter() };
+const BALLOT = { seats: 1, strategy: "majority" };
 const OPERATED: readonly (readonly [string, object])[] = [
   ["task-run", { capability: "echo", input: 1 }],
-  ["task-run", { capability: "echo", input: 1, ballot: { seats: 1, strategy: "majority" } }],
+  ["task-run", { capability: "echo", input: 1, ballot: BALLOT }],
   ["task-submit", { capability: "echo", id: "seen", input: { $delayMs: 300 } }],
   ["task-watch", { task: "seen" }],
   ["task-run", { capability: "echo", input: 1, scope: "one" }],
@@ -364,6 +357,13 @@ const OPERATED: readonly (readonly [string, object])[] = [
   ["agent-list", {}],
   ["problems-list", {}],
   ["swarm-overview", {}],
+  ["task-submit", { capability: "echo", id: "moved", notBefore: 600_000 }],
+  ["task-reprioritise", { task: "moved", priority: "high" }],
+  ["task-submit", { capability: "limited", id: "running", input: { waits: true, fail: true } }],
+  ["task-cancel", { task: "running" }],
+  ["task-purge", { state: "completed", yes: true }],
+  ["task-submit", { capability: "echo", id: "vote", input: { $delayMs: 5_000 }, ballot: BALLOT }],
+  ["task-cancel", { task: "vote" }],
   ["config-show", { stale: true }],
   ["config-set", { name: "n", value: 1 }],
   ["workflow-run", { workflow: "calm", input: { text: "x".repeat(300_000) }, id: "large" }],

@@ -101,7 +101,7 @@ test.each([
     { republish: undefined },
     "republish must be murmur.result.> → murmur.done.>, found none",
   ],
-  ["MURMUR_JOURNAL", { allow_rollup_hdrs: false }, "allow_rollup_hdrs must be true, found false"],
+  ["MURMUR_JOURNAL", { allow_msg_ttl: false }, "allow_msg_ttl must be true, found false"],
   ["MURMUR_LATER", { max_bytes: 1_000_000 }, "max_bytes must be unlimited, found 1000000"],
   ["MURMUR_LATER", { max_age: 3_600_000_000_000 }, "max_age must be unlimited, found 3600000000000"],
   [
@@ -122,6 +122,23 @@ test.each([
   expect(() => refuseDifferences(report)).toThrow(
     expect.objectContaining({ code: "conflict", field: setting }),
   );
+});
+
+test("roll-ups of the journal and of blobs are allowed or refused without permissions, and refused with them", async () => {
+  const { transport } = await setup();
+  await transport.init();
+  const { differences } = await transport.init({ hasPermissions: true });
+  expect(
+    differences.map(({ stream, setting, found, canApply }) => [stream, setting, found, canApply]),
+  ).toEqual([
+    ["MURMUR_JOURNAL", "allow_rollup_hdrs", "true", true],
+    ["OBJ_MURMUR_BLOBS", "allow_rollup_hdrs", "true", true],
+  ]);
+  expect((await transport.init({ hasPermissions: true, apply: true })).differences).toEqual([]);
+  expect((await transport.init()).differences).toEqual([]);
+  expect((await transport.inspect()).filter(({ problem }) => problem !== null)).toEqual([]);
+  const reference = await transport.blobs.put(new Uint8Array(600_000));
+  expect((await transport.blobs.get(reference)).length).toBe(600_000);
 });
 
 test("init with apply makes the changes that NATS allows, and leaves a change that could lose messages", async () => {

@@ -1,7 +1,7 @@
 import { expect, it } from "vitest";
 import { createSubjects } from "../../../src/protocol/index.ts";
 import { connectMemory, type Log, MemoryServer } from "../../../src/transport/index.ts";
-import { createJournal, NO_RECORDS } from "../../../src/work/stores/journal.ts";
+import { createJournal, NO_RECORDS, trimJournal } from "../../../src/work/stores/journal.ts";
 
 const AT = new Date(0).toISOString();
 
@@ -40,4 +40,40 @@ it("the tip shows the end of a task that ended while its hand-off was being read
 it("reading the tip fails with `unavailable` while the named hand-off cannot be read", async () => {
   const { reader } = await setup(async () => null);
   await expect(reader.tip("echo", "t1")).rejects.toMatchObject({ code: "unavailable" });
+});
+
+it("a stream that refuses roll-ups gets the closing record all the same, and loses the records before it: by this process, or by its trimmer", async () => {
+  const transport = connectMemory({ server: new MemoryServer(), prefix: "murmur" });
+  await transport.init({ hasPermissions: true });
+  const subjects = createSubjects(transport.prefix);
+  const log = transport.log("journal");
+  const trimmed: string[] = [];
+  const trim = async (at: { capability: string; taskId: string }) => {
+    trimmed.push(at.taskId);
+    await trimJournal(log, subjects, at);
+  };
+  const journals = {
+    own: createJournal(log, subjects),
+    trimmed: createJournal(log, subjects, { trimmer: { trim } }),
+  };
+  const typesOf = async (taskId: string) =>
+    (await journals.own.records("echo", taskId)).map(({ record }) => record.type);
+  for (const [taskId, journal] of Object.entries(journals)) {
+    const tip = await journal.append(
+      "echo",
+      taskId,
+      { type: "started", attempt: 1, agent: "a", at: AT },
+      NO_RECORDS,
+    );
+    await journal.append("echo", taskId, { type: "started", attempt: 2, agent: "a", at: AT }, tip);
+    await trimJournal(log, subjects, { capability: "echo", taskId }); // it has not ended
+    expect(await typesOf(taskId)).toEqual(["started", "started"]);
+    await journal.close("echo", taskId, { attempt: 2, agent: "a", outcome: "completed" }, 0);
+    expect(await typesOf(taskId)).toEqual(["finished"]);
+    expect((await journal.history("echo", taskId)).attempts).toMatchObject([
+      { outcome: "died" },
+      { outcome: "completed" },
+    ]);
+  }
+  expect(trimmed).toEqual(["trimmed"]);
 });

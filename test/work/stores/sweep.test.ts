@@ -258,3 +258,19 @@ it("the service sweeps soon after its start and every six hours, in a minute whe
   await advance(12 * 3_600_000);
   expect(runs).toHaveLength(3);
 });
+
+it("removes the records before a closing record, when the process that closed the journal died before it could", async () => {
+  const { log, journal, subjects, record, sweeper } = await setup();
+  await record("t1");
+  const finished = {
+    type: "finished",
+    attempt: 1,
+    at: AT,
+    history: { attempts: [], droppedAttempts: 0, droppedTraces: 0 },
+  };
+  await log.append(subjects.journal("echo", "t1"), encode(finished), {
+    headers: { [HEADERS.contentType]: "application/json" },
+  });
+  expect(await sweeper().sweep()).toEqual({ ...NONE, ended: 1 });
+  expect((await journal.records("echo", "t1")).map(({ record: { type } }) => type)).toEqual(["finished"]);
+});

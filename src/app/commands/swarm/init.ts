@@ -55,7 +55,8 @@ export const command = defineCommand({
     const input = {
       apply,
       capabilities: [...named, ...(file?.capabilities ?? [])],
-      classes: file?.classes ?? [],
+      classes: file?.classes,
+      hasPermissions: file !== undefined,
     };
     const output = await waitForNats(() => callOperation(ports, initStreams, input), {
       limitMs,
