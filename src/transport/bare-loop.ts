@@ -19,11 +19,18 @@ export interface BareLoop {
   inFlight: number;
 }
 
+/** A loop of a number of jobs. */
+interface CountedLoop extends BareLoop {
+  count: number;
+  /** Called at the end of each job, so that the benchmark sees a loop that waits for a lost message. */
+  onJob: () => void;
+}
+
 /** Publishes `count` tasks, `inFlight` at a time, and waits for each `done` message. Resolves to latencies in ms. */
 export async function publishBare(
-  loop: BareLoop & { count: number; body: Uint8Array; runId: string },
+  loop: CountedLoop & { body: Uint8Array; runId: string },
 ): Promise<Float64Array> {
-  const { prefix, capability, count, runId } = loop;
+  const { prefix, capability, count, runId, onJob } = loop;
   const nc = await connect({ servers: loop.servers, noAsyncTraces: true });
   const { jetstream } = await loadJetStream();
   const js = jetstream(nc);
@@ -44,6 +51,7 @@ export async function publishBare(
         const id = lastToken(message.subject);
         const index = Number(id.slice(runId.length + 1));
         latencies[index] = performance.now() - startedMs[index]!;
+        onJob();
         if (++done === count) resolve();
         else publishNext();
       },
@@ -107,9 +115,9 @@ export async function performBare(
  * last sequence as the expectation; then one record that replaces them. Resolves to the latency of each append in ms.
  */
 export async function stepBare(
-  loop: BareLoop & { count: number; steps: number; body: Uint8Array; runId: string },
+  loop: CountedLoop & { steps: number; body: Uint8Array; runId: string },
 ): Promise<Float64Array> {
-  const { prefix, capability, count, steps, body, runId } = loop;
+  const { prefix, capability, count, steps, body, runId, onJob } = loop;
   const nc = await connect({ servers: loop.servers, noAsyncTraces: true });
   const { jetstream } = await loadJetStream();
   const js = jetstream(nc);
@@ -129,6 +137,7 @@ export async function stepBare(
         lastSubjectSequence = seq;
       }
       await js.publish(subject, body, { headers: replacing });
+      onJob();
     }
   };
   await Promise.all(Array.from({ length: loop.inFlight }, work));
@@ -156,7 +165,7 @@ export async function respondBare(
 }
 
 /** Sends `count` requests, `inFlight` at a time. Resolves to latencies in ms. */
-export async function askBare(loop: BareLoop & { count: number; body: Uint8Array }): Promise<Float64Array> {
+export async function askBare(loop: CountedLoop & { body: Uint8Array }): Promise<Float64Array> {
   const nc = await connect({ servers: loop.servers, noAsyncTraces: true });
   const subject = `${loop.prefix}.ask.${loop.capability}`;
   const latencies = new Float64Array(loop.count);
@@ -167,6 +176,7 @@ export async function askBare(loop: BareLoop & { count: number; body: Uint8Array
       const reply = await nc.request(subject, loop.body, { timeout: 10_000 });
       JSON.parse(utf8Text(reply.data));
       latencies[index] = performance.now() - startedMs;
+      loop.onJob();
     }
   };
   await Promise.all(Array.from({ length: loop.inFlight }, sendInTurn));

@@ -19,7 +19,11 @@ test(
     await serve(decideBare);
     await serve(voteBare);
 
-    const latencies = await publishBare({ ...loop, count: 3, runId: "r", body: text('{"input":"x"}') });
+    let jobs = 0;
+    const counted = { ...loop, count: 3, onJob: () => void jobs++ };
+    const latencies = await publishBare({ ...counted, runId: "r", body: text('{"input":"x"}') });
+
+    expect(jobs).toBe(3);
 
     expect(latencies).toHaveLength(3);
     await expect.poll(() => transport.log("placed-default").info(), SOON).toMatchObject({ messages: 0 });

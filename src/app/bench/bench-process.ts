@@ -26,9 +26,17 @@ import {
   publishBare,
   respondBare,
   stepBare,
+  type Transport,
   voteBare,
 } from "../../transport/index.ts";
-import { createTaskClient, createWorker } from "../../work/index.ts";
+import {
+  createDoorCaller,
+  createDoorLaterStore,
+  createDoorTrailReader,
+  createDoorTrimmer,
+  createTaskClient,
+  createWorker,
+} from "../../work/index.ts";
 import { STEPS_PER_TASK } from "./figure.ts";
 
 /** The settings that a process of the benchmark gets at its start. */
@@ -52,7 +60,7 @@ export interface ProcessSetup {
   agents: number;
   inFlight: number;
   /** The NATS user of a process of Murmur on a server with permissions; for agents with their class. */
-  user?: { nkeyFile: string; inboxPrefix: string; agentClass?: string | undefined } | undefined;
+  user?: { name: string; nkeyFile: string; inboxPrefix: string; agentClass?: string | undefined } | undefined;
 }
 
 /** The settings of the connection that come from the user. */
@@ -79,6 +87,21 @@ export interface ProcessAnswer {
   cpuSeconds: number;
 }
 
+/** A message of the process: it is ready, the jobs of an order that have ended so far, or the end of an order. */
+export type ProcessMessage =
+  | { ready: true }
+  | { jobs: number }
+  | { answer: ProcessAnswer }
+  | { error: string };
+
+/** How often a process tells the jobs that have ended, in ms: well below the limit of a job (bench-child.ts). */
+const JOBS_TOLD_EVERY_MS = 1_000;
+/** The jobs of the present order that have ended. */
+let endedJobs = 0;
+const onJob = () => {
+  endedJobs++;
+};
+
 /** The input that makes the whole body of a task 256 bytes long. */
 const INPUT = "x".repeat(208);
 
@@ -100,6 +123,7 @@ async function runPipelined(
       const startedMs = performance.now();
       await job();
       latencies[index] = performance.now() - startedMs;
+      onJob();
     }
   };
   await Promise.all(Array.from({ length: Math.min(inFlight, count) }, work));
@@ -222,9 +246,21 @@ async function startAgents(setup: ProcessSetup, definition: AgentDefinition): Pr
     workforce: host.workforce,
     capabilities: host.capabilities,
     createsConsumers: setup.user === undefined,
+    ...doorPartsOf(setup, transport),
   });
   await host.service.start();
   await worker.start();
+}
+
+/** NATS lets the user of a class touch its own subjects only: an api process reads the trails of redelivered tasks, and delays tasks. */
+function doorPartsOf({ user }: ProcessSetup, transport: Transport) {
+  if (user === undefined) return {};
+  const door = createDoorCaller({ transport, user: user.name });
+  return {
+    trail: createDoorTrailReader(door),
+    later: createDoorLaterStore(door),
+    trimmer: createDoorTrimmer(door),
+  };
 }
 
 /** Starts a coordinator in office, with the registry of agents and the ballots. */
@@ -259,6 +295,7 @@ async function openBarePublisher(setup: ProcessSetup): Promise<OrderRunner> {
           inFlight,
           count,
           body: jsonBytes(INPUT),
+          onJob,
         }),
       };
     const body = jsonBytes({ capability: "echo", input: INPUT });
@@ -271,6 +308,7 @@ async function openBarePublisher(setup: ProcessSetup): Promise<OrderRunner> {
         count,
         body,
         runId: newId(),
+        onJob,
       }),
     };
   };
@@ -319,7 +357,7 @@ async function openBareStepper({ servers, prefix }: ProcessSetup): Promise<Order
     if (order.op !== "steps") return { latencies: null };
     const { count, inFlight } = order;
     const loop = { servers, prefix, capability: "steps", inFlight, count, steps: STEPS_PER_TASK };
-    return { latencies: await stepBare({ ...loop, body, runId: newId() }) };
+    return { latencies: await stepBare({ ...loop, body, runId: newId(), onJob }) };
   };
 }
 
@@ -353,8 +391,11 @@ async function serve(): Promise<void> {
   const setup = JSON.parse(process.argv[2] ?? "{}") as ProcessSetup;
   const run = await OPENERS[setup.kind](setup);
   process.on("disconnect", () => process.exit(0));
+  const tell = (message: ProcessMessage) => process.send?.(message);
   process.on("message", (order: ProcessOrder) => {
     const startedMs = performance.now();
+    endedJobs = 0;
+    const telling = setInterval(() => tell({ jobs: endedJobs }), JOBS_TOLD_EVERY_MS);
     run(order)
       .then(({ latencies }) => {
         // Without this check a process that does not know an order would count as endlessly fast.
@@ -368,13 +409,12 @@ async function serve(): Promise<void> {
           residentBytes: process.memoryUsage.rss(),
           cpuSeconds: (user + system) / 1e6,
         };
-        process.send?.({ answer });
+        tell({ answer });
       })
-      .catch((error: unknown) =>
-        process.send?.({ error: error instanceof Error ? error.message : String(error) }),
-      );
+      .catch((error: unknown) => tell({ error: error instanceof Error ? error.message : String(error) }))
+      .finally(() => clearInterval(telling));
   });
-  process.send?.({ ready: true });
+  tell({ ready: true });
 }
 
 if (import.meta.main) await serve();

@@ -1,7 +1,7 @@
 // `murmur bench`: measures the cost of Murmur as a ratio to a bare loop of the NATS client in the same run. The rounds of both
 // alternate, so that a machine that becomes slower slows both down. The report gives the median of the rounds.
 import { HEARTBEAT_INTERVAL_MS } from "../../agent/index.ts";
-import { createLogger, createMeter } from "../../base/index.ts";
+import { createLogger, createMeter, sleep } from "../../base/index.ts";
 import { connectNats, refuseDifferences } from "../../transport/index.ts";
 import { BenchProcess } from "./bench-child.ts";
 import type { ProcessAnswer, ProcessOrder, ProcessSetup } from "./bench-process.ts";
@@ -16,31 +16,27 @@ const IN_FLIGHT = 256;
 const IDLE_SECONDS = 35;
 const MIB = 1024 * 1024;
 
-/** Runs the scenarios. @throws Error when a process of the benchmark fails: then there is no figure. */
+/** Runs the scenarios. @throws Error when a process of the benchmark fails or stalls: then there is no figure. */
 export async function runBench(options: BenchOptions): Promise<BenchFigure[]> {
   const figures: BenchFigure[] = [];
   const parts: BenchProcess[] = [];
+  const failure = new AbortController();
+  const signal = AbortSignal.any([options.signal, failure.signal]);
+  const life = { signal, onEnded: (error: Error) => failure.abort(error) };
   const open = async (kind: ProcessSetup["kind"], prefix: string, more: Partial<ProcessSetup> = {}) => {
     const { servers, roleDirectories } = options;
-    const part = await BenchProcess.open({
-      kind,
-      servers,
-      prefix,
-      roleDirectories,
-      agents: 1,
-      inFlight: IN_FLIGHT,
-      ...more,
-    });
+    const setup = { kind, servers, prefix, roleDirectories, agents: 1, inFlight: IN_FLIGHT, ...more };
+    const part = await BenchProcess.open(setup, life);
     parts.push(part);
     return part;
   };
   const closeAll = () => Promise.all(parts.splice(0).map((part) => part.close()));
   try {
     for (const scenario of options.scenarios) {
-      options.signal.throwIfAborted();
+      signal.throwIfAborted();
       const names = { murmur: `bench-${scenario}`, bare: `bare-${scenario}` };
-      await initPrefixes(options.servers, Object.values(names));
-      figures.push(...(await SCENARIOS[scenario]({ ...options, names, open, closeAll })));
+      if (scenario !== "permissions") await initPrefixes(options.servers, Object.values(names));
+      figures.push(...(await SCENARIOS[scenario]({ ...options, signal, names, open, closeAll })));
       await closeAll();
     }
     return figures;
@@ -98,12 +94,12 @@ const SCENARIOS: Record<BenchScenario, (tools: ScenarioTools) => Promise<BenchFi
 
 /** Measures durable tasks on a server with permissions against a server without, in alternate rounds: the bare side is Murmur too. */
 async function measurePermissions(tools: ScenarioTools): Promise<BenchFigure[]> {
-  const { guarded, names, open, tasks } = tools;
+  const { guarded, open, tasks } = tools;
   if (guarded === undefined) throw new Error("the scenario permissions needs a server with permissions");
   const { servers, prefix } = guarded;
   const [openAgent, openPublisher, agent, publisher] = await Promise.all([
-    open("agent", names.bare),
-    open("publisher", names.bare),
+    open("agent", prefix),
+    open("publisher", prefix),
     open("agent", prefix, { servers, user: guarded.agent }),
     open("publisher", prefix, { servers, user: guarded.publisher }),
   ]);
@@ -255,7 +251,7 @@ async function alternate(
 }
 
 async function measureIdle(tools: ScenarioTools): Promise<BenchFigure[]> {
-  const { idleAgents, names, open, onProgress } = tools;
+  const { idleAgents, names, open, onProgress, signal } = tools;
   onProgress(`idle agents: starting ${idleAgents} in one process`);
   const host = await open("agent", names.murmur, { agents: idleAgents });
   // Reads one heartbeat of the host, then encodes and publishes the same values at the same interval.
@@ -263,7 +259,7 @@ async function measureIdle(tools: ScenarioTools): Promise<BenchFigure[]> {
   const usage = () => Promise.all([host.ask({ op: "usage" }), bare.ask({ op: "usage" })]);
   const [hostBefore, bareBefore] = await usage();
   onProgress(`idle agents: measuring ${IDLE_SECONDS} s`);
-  await new Promise((resolve) => setTimeout(resolve, IDLE_SECONDS * 1000));
+  await sleep(IDLE_SECONDS * 1000, { signal });
   const [hostAfter, bareAfter] = await usage();
   const resident = hostAfter.residentBytes / MIB;
   const hostSeconds = hostAfter.cpuSeconds - hostBefore.cpuSeconds;
@@ -307,9 +303,13 @@ async function measureIdle(tools: ScenarioTools): Promise<BenchFigure[]> {
 
 /** The growth in MiB that still counts as flat over a million tasks: garbage that is not collected yet. */
 const FLAT_MIB = 64;
+/** How often the queue is looked at while it shrinks, in ms. */
+const QUEUE_LOOK_MS = 2_000;
+/** The most looks one after the other that find the queue as long as before: 60 s, as long as a redelivery takes at most. */
+const MAX_EQUAL_LOOKS = 30;
 
 async function measureQueue(tools: ScenarioTools): Promise<BenchFigure[]> {
-  const { queued, names, open, onProgress } = tools;
+  const { queued, names, open, onProgress, signal } = tools;
   // The first agent makes the capability known; after its end no agent takes tasks.
   const first = await open("agent", names.murmur);
   const publisher = await open("publisher", names.murmur);
@@ -333,13 +333,23 @@ async function measureQueue(tools: ScenarioTools): Promise<BenchFigure[]> {
     meter: createMeter(),
   });
   try {
+    let left = Number.POSITIVE_INFINITY;
+    let equalLooks = 0;
     for (;;) {
       const { messages } = await transport.log("tasks").info();
       const { residentBytes } = await agent.ask({ op: "usage" });
       agentSizes.push(residentBytes / MIB);
       onProgress(`queue: ${messages} left`);
       if (messages === 0) break;
-      await new Promise((resolve) => setTimeout(resolve, 2_000));
+      equalLooks = messages < left ? 0 : equalLooks + 1;
+      if (equalLooks === MAX_EQUAL_LOOKS) {
+        const seconds = (MAX_EQUAL_LOOKS * QUEUE_LOOK_MS) / 1000;
+        throw new Error(
+          `the queue has ${messages} tasks, and the agent ended none for ${seconds} s; run the benchmark again`,
+        );
+      }
+      left = messages;
+      await sleep(QUEUE_LOOK_MS, { signal });
     }
   } finally {
     await transport.close();

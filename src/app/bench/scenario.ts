@@ -23,10 +23,14 @@ export interface BenchOptions {
   signal: AbortSignal;
 }
 
-/** A server with the permissions of a file, whose streams `init` has made, and the users of the two processes. */
+/**
+ * A server with the permissions of a file, and the users of the two processes. An api process runs at it, which reads the journals of
+ * redelivered tasks for the agent, and one at the server without permissions, so that both sides bear its cost. They made the streams.
+ */
 export interface GuardedBench {
   readonly servers: string;
   readonly serverPid: number | null;
+  /** The prefix of the streams at both servers. */
   readonly prefix: string;
   readonly agent: NonNullable<ProcessSetup["user"]>;
   readonly publisher: NonNullable<ProcessSetup["user"]>;

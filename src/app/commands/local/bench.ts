@@ -110,14 +110,15 @@ export const command = defineCommand({
         startSupervisor({
           config: { ...config, natsServer, data: join(data, folder), prefix, httpHost: "127.0.0.1" },
           roles: [],
-          withApi: false,
+          // Agents with permissions read the journals of redelivered tasks through it.
+          withApi: guardedBy !== undefined,
           permissionsFile,
           environment: ports.environment,
           log: silentLogger,
           signal,
           onStep: (step) => terminal.status(step),
         });
-      const supervisor = await start("open", config.prefix);
+      const supervisor = await start("open", guardedBy?.prefix ?? config.prefix);
       let guarded: Supervisor | undefined;
       try {
         if (guardedBy !== undefined) guarded = await start("guarded", guardedBy.prefix, guardedBy.path);
@@ -193,7 +194,7 @@ async function readBenchFile(path: string): Promise<BenchFile> {
 /** The connections of the benchmark to a server with permissions. */
 function guardedBench(supervisor: Supervisor, { prefix, agentClass }: BenchFile): GuardedBench {
   const keys = supervisor.state.permissions?.keys ?? "";
-  const userOf = (user: string) => ({ nkeyFile: seedFile(keys, user), inboxPrefix: `_INBOX.${user}` });
+  const userOf = (name: string) => ({ name, nkeyFile: seedFile(keys, name), inboxPrefix: `_INBOX.${name}` });
   return {
     servers: supervisor.state.server,
     serverPid: serverPidOf(supervisor),
