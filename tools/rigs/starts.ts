@@ -2,6 +2,7 @@
 // until it is ready. With --beside, another checkout is measured in turn, so that both meet the same load.
 import { spawn } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { dirname, join, resolve } from "node:path";
 import { createMeter, silentLogger, sleep } from "../../src/base/index.ts";
@@ -16,6 +17,7 @@ const ROLES = {
   agent: ["agent", "run", "echo"],
   coordinator: ["coordinator"],
   api: ["api"],
+  engine: ["engine"],
 } as const;
 type RoleName = keyof typeof ROLES;
 /** The goals of a pod on a quiet machine, in ms. */
@@ -80,6 +82,8 @@ async function findProgram(root: string): Promise<string> {
 
 /** Starts a process, waits until it is ready, and ends it. */
 async function start(role: RoleName, program: string) {
+  const port = await findFreePort();
+  const url = `http://127.0.0.1:${port}`;
   const startedMs = performance.now();
   const child = spawn(process.execPath, ["--disable-warning=ExperimentalWarning", program, ...ROLES[role]], {
     cwd: logs,
@@ -91,7 +95,7 @@ async function start(role: RoleName, program: string) {
       MURMUR_COORDINATOR_ID: "a",
       MURMUR_COORDINATORS: "a",
       MURMUR_CREATE_CONSUMERS: "true",
-      MURMUR_METRICS_PORT: "0",
+      MURMUR_METRICS_PORT: String(port),
       MURMUR_HTTP_PORT: "0",
       MURMUR_LOG_FORMAT: "json",
     },
@@ -103,10 +107,6 @@ async function start(role: RoleName, program: string) {
   const exited = new Promise((done) => child.once("exit", done));
   const now = () => ({ ms: performance.now() - startedMs, cpuMs: cpuOf(child.pid!) });
   try {
-    const url = await until(
-      () => /"probes":"([^"]+)"/.exec(lines)?.[1],
-      () => lines,
-    );
     const isGood = (path: string) => async () => {
       const answer = await fetch(`${url}${path}`).catch(() => undefined);
       return answer?.ok === true ? true : undefined;
@@ -125,6 +125,14 @@ async function start(role: RoleName, program: string) {
     child.kill("SIGTERM");
     await exited;
   }
+}
+
+async function findFreePort(): Promise<number> {
+  const server = createServer();
+  await new Promise<void>((done) => server.listen(0, "127.0.0.1", done));
+  const { port } = server.address() as { port: number };
+  await new Promise((done) => server.close(done));
+  return port;
 }
 
 async function until<T>(look: () => Promise<T | undefined> | T | undefined, lines: () => string): Promise<T> {

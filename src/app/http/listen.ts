@@ -2,20 +2,10 @@
 import type { AddressInfo } from "node:net";
 import { type ServerType, serve } from "@hono/node-server";
 import type { Hono } from "hono";
-import { SwarmError, toSwarmError } from "../../protocol/index.ts";
+import { HEADERS_TIMEOUT_MS, type Listening, toListenError, urlOf } from "./port.ts";
 
 /** The part of an app that a server needs. */
 type Served = Pick<Hono, "fetch">;
-
-/** A server that listens. */
-export interface Listening {
-  /** `http://127.0.0.1:7070`. */
-  readonly url: string;
-  close(): Promise<void>;
-}
-
-/** The time for a request's headers, in ms: slow clients must not hold connections. */
-const HEADERS_TIMEOUT_MS = 10_000;
 
 /** How long open requests may take to finish when the server stops, in ms: as long as one answer of the swarm may take. */
 const DRAIN_MS = 5_000;
@@ -32,9 +22,8 @@ export function listen(
     const server: ServerType = serve(
       { fetch: app.fetch, hostname: host, port, serverOptions: { headersTimeout: HEADERS_TIMEOUT_MS } },
       (address: AddressInfo) => {
-        const shown = address.family === "IPv6" ? `[${address.address}]` : address.address;
         resolve({
-          url: `http://${shown}:${address.port}`,
+          url: urlOf(address),
           close: () => closeServer(server),
         });
       },
@@ -60,39 +49,6 @@ async function closeServer(server: ServerType): Promise<void> {
   await closed;
   clearInterval(idle);
   clearTimeout(force);
-}
-
-/**
- * Starts to listen like {@link listen}; when the port is taken and `isChosen` is false, on a free port. `onMoved` gets the new URL.
- * @throws SwarmError `conflict` for a taken port that the user chose.
- */
-export async function listenNear(
-  app: Served,
-  options: { host: string; port: number; what: string; isChosen: boolean; onMoved: (url: string) => void },
-): Promise<Listening> {
-  const { isChosen, onMoved, ...where } = options;
-  try {
-    return await listen(app, where);
-  } catch (error) {
-    if (isChosen || toSwarmError(error).code !== "conflict") throw error;
-    const listening = await listen(app, { ...where, port: 0 });
-    onMoved(listening.url);
-    return listening;
-  }
-}
-
-function toListenError(error: NodeJS.ErrnoException, address: string, what: string): SwarmError {
-  if (error.code === "EADDRINUSE") {
-    return new SwarmError(
-      "conflict",
-      `${what} cannot listen on ${address}: the port is taken; choose another or 0 for a free one`,
-      { field: "port", cause: error },
-    );
-  }
-  return new SwarmError("invalid_input", `${what} cannot listen on ${address}: ${error.message}`, {
-    field: "host",
-    cause: error,
-  });
 }
 
 const LOOPBACK = /^(localhost|127(\.\d{1,3}){3}|::1|\[::1\])$/;

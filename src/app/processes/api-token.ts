@@ -1,7 +1,8 @@
 // The token of the HTTP API: fixed, or the contents of a file that may be rotated while the process runs.
 import type { Logger } from "../../base/index.ts";
 import { toSwarmError } from "../../protocol/index.ts";
-import { type Config, parseSetting, readSecretFile } from "../config.ts";
+import { parseSetting, readSecretFile } from "../config.ts";
+import type { Config } from "../settings.ts";
 
 /** The age at which the file is read again, in ms: a rotated token counts within this time. */
 const MAX_AGE_MS = 1_000;

@@ -21,6 +21,7 @@ import type { Ports } from "../cli/command.ts";
 import { VERSION } from "../version.ts";
 import { type Assembly, createProcessAudit, endWith, type ProcessParts, runProcess } from "./frame.ts";
 import { keepMeasures } from "./measures.ts";
+import type { ProbePort } from "./probe-port.ts";
 import { awaitStreams } from "./streams.ts";
 
 /** How long a coordinator that must stop waits for its successor, in ms; a planned change takes a few ms of it. */
@@ -43,13 +44,14 @@ export interface CoordinatorReady {
   probesUrl: string;
 }
 
-/** Runs one coordinator until the session's signal aborts; then it hands the office over. */
+/** Runs one coordinator until the session's signal aborts; then it hands the office over. `port`: its probes, which listen already. */
 export async function runCoordinator(
   ports: Ports,
-  identity: CoordinatorIdentity,
+  { identity, port }: { identity: CoordinatorIdentity; port: ProbePort },
   onReady: (facts: CoordinatorReady) => void,
 ): Promise<void> {
   await runProcess(ports, {
+    port,
     name: "murmur-coordinator",
     role: "coordinator",
     loading: "starting",

@@ -7,6 +7,7 @@ import { resolveFrom } from "../target.ts";
 import { resolveOwnName } from "./agents.ts";
 import { loadDefinitions } from "./definitions.ts";
 import { createProcessAudit, endWith, runProcess } from "./frame.ts";
+import type { ProbePort } from "./probe-port.ts";
 import { awaitEngineStreams } from "./streams.ts";
 
 /** The facts for `onReady`. */
@@ -17,11 +18,16 @@ export interface EngineReady {
 }
 
 /**
- * Runs one engine until the session's signal aborts; then it gives its lanes to the others.
+ * Runs one engine until the session's signal aborts; then it gives its lanes to the others. `port`: its probes, which listen already.
  * @throws SetupError for definitions that do not load; SwarmError `unavailable`, `not_permitted` when NATS refuses.
  */
-export async function runEngine(ports: Ports, onReady: (facts: EngineReady) => void): Promise<void> {
+export async function runEngine(
+  ports: Ports,
+  { port }: { port: ProbePort },
+  onReady: (facts: EngineReady) => void,
+): Promise<void> {
   await runProcess(ports, {
+    port,
     name: "murmur-engine",
     role: "engine",
     loading: "loading the workflows",

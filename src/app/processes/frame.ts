@@ -2,6 +2,7 @@
 // beside this one (agents.ts, api.ts, coordinator.ts) that builds its services; the frame starts and stops them.
 // I1: services stop in the reverse order of their start, and a process that gets a signal to stop always ends, within its
 //     grace and 2 s, whatever NATS does (stop-limit.ts).
+import { getRequestListener } from "@hono/node-server";
 import { type AuditWriter, createAuditWriter } from "../../audit/index.ts";
 import {
   createMeter,
@@ -21,11 +22,10 @@ import { createSubjects, encode, type StreamKey, SwarmError } from "../../protoc
 import { connectNats, describeSkew, type Transport } from "../../transport/index.ts";
 import { askForAdvice, REDELIVERY_CAUSES } from "../../work/index.ts";
 import type { Ports } from "../cli/command.ts";
-import { streamLimits } from "../config.ts";
-import { listenNear } from "../http/listen.ts";
 import { probeRoutes } from "../http/probes.ts";
 import { type Check, Readiness } from "../http/readiness.ts";
 import { createAdvisor, type LocatedPermissions } from "../permissions/index.ts";
+import { streamLimits } from "../settings.ts";
 import { joinSupervisor } from "../supervisor/supervisor-link.ts";
 import { refuseDeadSwarm, resolveTarget } from "../target.ts";
 import { isTracingWanted } from "../tracing/environment.ts";
@@ -33,6 +33,7 @@ import { DROP_REASONS, startTracing } from "../tracing/sdk.ts";
 import { VERSION } from "../version.ts";
 import { CLOCK_SKEW_FACT, createDiscovery } from "./discovery.ts";
 import { permissionsCheck } from "./permissions-check.ts";
+import type { ProbePort } from "./probe-port.ts";
 import { auditRefusals } from "./refusals.ts";
 import { StopLimit } from "./stop-limit.ts";
 import type { Preparation } from "./streams.ts";
@@ -74,8 +75,10 @@ export interface Assembly {
   drain(): Promise<void>;
 }
 
-/** A process before it has loaded anything: its probes listen first, so that a pod that loads for long is not killed. */
+/** A process whose probes listen, before it has loaded its files. */
 export interface ProcessStart {
+  /** The port of its probes; the frame closes it. */
+  port: ProbePort;
   /** The name of the kind of process, in NATS services discovery and in the metrics. */
   name: "murmur-agent" | "murmur-api" | "murmur-coordinator" | "murmur-engine";
   /** The role in the process id, and in NATS services discovery. */
@@ -112,11 +115,12 @@ export interface ProcessKind {
 
 /**
  * Runs one process until the session's signal aborts or its supervisor is gone; then drains and stops it.
- * @throws SwarmError `unavailable`, `not_permitted` when NATS refuses; `conflict` for a taken port; an error of `load`.
+ * @throws SwarmError `unavailable`, `not_permitted` when NATS refuses; an error of `load`.
  */
 export async function runProcess(ports: Ports, start: ProcessStart): Promise<void> {
   const { config } = ports;
-  const { role } = start;
+  const { role, port } = start;
+  const { stage } = port;
   const processId = start.processId ?? newInstanceId(role.replaceAll("+", "_"));
   let tracer = NO_TRACER;
   const log = withLiveFields(ports.log.child({ process: processId }), () => tracer.active());
@@ -145,40 +149,53 @@ export async function runProcess(ports: Ports, start: ProcessStart): Promise<voi
     cause: REDELIVERY_CAUSES,
     reason: DROP_REASONS,
   });
-  const stage = new Stage();
   signal.addEventListener("abort", () => stage.enter("stopping"), { once: true });
   let transport: Transport | undefined;
+  let refusal = "";
   const isConnected = () => transport?.state === "connected";
   const readiness = new Readiness({ meter, isConnected });
   readiness.add(
     { name: "started", look: () => stage.problem },
-    { name: "nats", look: () => (isConnected() ? null : NOT_CONNECTED[transport?.state ?? "never"]) },
+    {
+      name: "nats",
+      look: () =>
+        isConnected()
+          ? null
+          : transport === undefined
+            ? `${NOT_CONNECTED.never}${refusal}`
+            : NOT_CONNECTED[transport.state],
+    },
   );
   const probes = probeRoutes({ meter, readiness });
-  const started: Service[] = [];
+  // First, so that /livez answers until the end.
+  const started: Service[] = [endWith("probes", () => port.close())];
   const limit = new StopLimit({ graceMs: config.drainGraceMs, log });
   signal.addEventListener("abort", () => limit.begin(), { once: true });
   try {
-    const own = await listenNear(probes, {
-      host: config.metricsHost,
-      port: config.metricsPort,
-      what: "/metrics",
-      isChosen: ports.sources.metricsPort !== "default",
-      onMoved: (url) =>
-        log.warn(
-          { taken: config.metricsPort, url },
-          "port of the metrics is taken; serving them on a free port. MURMUR_METRICS_PORT names one",
-        ),
-    });
-    started.push(endWith("probes", () => own.close())); // first, so that /livez answers until the end
-    log.info({ probes: own.url }, "serving /livez, /readyz and /metrics");
+    port.serve(getRequestListener(probes.fetch));
+    if (port.isMoved) {
+      const taken = { taken: config.metricsPort, url: port.url };
+      log.warn(
+        taken,
+        "port of the metrics is taken; serving them on a free port. MURMUR_METRICS_PORT names one",
+      );
+    }
+    log.info({ probes: port.url }, "serving /livez, /readyz and /metrics");
     const tracing = await startTracing(ports.environment, { service: exporter, processId, log, meter });
     started.push(endWith("traces", tracing.close));
     tracer = tracing.tracer;
     stage.enter(start.loading);
     const kind = await untilAborted(Promise.resolve(start.load()), signal);
     stage.enter("connecting to NATS");
-    const connected = await connect(ports, { name: start.name, kind }, { log, meter, processId, signal });
+    const onWait = ({ message }: SwarmError) => {
+      refusal = `: ${message}`;
+    };
+    const connected = await connect(
+      ports,
+      { name: start.name, kind },
+      { log, meter, processId, signal, onWait },
+    );
+    refusal = "";
     limit.limit(connected);
     const risk = connected.serverRisk;
     if (risk !== null) log.warn({ risk }, "this nats-server has a weakness; upgrade it");
@@ -229,7 +246,7 @@ export async function runProcess(ports: Ports, start: ProcessStart): Promise<voi
     await untilAborted(readiness.refresh(), signal);
     stage.enter(null);
     supervisor.ready();
-    assembly.onReady(own.url);
+    assembly.onReady(port.url);
     await untilStopped(signal);
     log.info({ graceMs: config.drainGraceMs }, "draining");
     await limit.within(assembly.drain(), "drain");
@@ -247,7 +264,13 @@ export async function runProcess(ports: Ports, start: ProcessStart): Promise<voi
 async function connect(
   ports: Ports,
   { name, kind }: { name: ProcessStart["name"]; kind: ProcessKind },
-  parts: { log: Logger; meter: Meter; processId: string; signal: AbortSignal },
+  parts: {
+    log: Logger;
+    meter: Meter;
+    processId: string;
+    signal: AbortSignal;
+    onWait: (reason: SwarmError) => void;
+  },
 ): Promise<Transport> {
   const { config } = ports;
   const { processId, ...rest } = parts;
@@ -303,19 +326,6 @@ const NOT_CONNECTED = {
   disconnected: "the connection broke; the process keeps trying",
   closed: "the connection is closed; the process ends",
 } as const;
-
-/** The stage of a process between its first line and its end: null while it does its work. `stopping` is the last one. */
-class Stage {
-  #now: string | null = "starting";
-
-  enter(stage: string | null): void {
-    if (this.#now !== "stopping") this.#now = stage;
-  }
-
-  get problem(): string | null {
-    return this.#now;
-  }
-}
 
 /** The writer of this process's part of the audit log, with the services that every kind of process starts first. */
 export function createProcessAudit(

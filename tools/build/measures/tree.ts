@@ -29,6 +29,8 @@ export interface Import {
   /** A package as written, or the imported file's path from the checkout's top. */
   target: string;
   kind: "file" | "package";
+  /** True: Node loads it with the file. False for types, and for `import()`, which loads it later. */
+  isAtOnce: boolean;
 }
 
 export interface Source {
@@ -122,10 +124,11 @@ const IMPORTING = new Set([
 function note(node: Node, source: Source, line: number): void {
   if (IMPORTING.has(node.type)) {
     const specifier = literal(node.source);
+    const isAtOnce = isLoadedAtOnce(node);
     if (specifier?.startsWith(".") === true) {
-      source.imports.push({ line, kind: "file", target: resolve(source.file, specifier) });
+      source.imports.push({ line, kind: "file", target: resolve(source.file, specifier), isAtOnce });
     } else if (specifier !== undefined && !specifier.startsWith("node:")) {
-      source.imports.push({ line, kind: "package", target: specifier });
+      source.imports.push({ line, kind: "package", target: specifier, isAtOnce });
     }
   }
   const words = literal(node);
@@ -134,6 +137,13 @@ function note(node: Node, source: Source, line: number): void {
   if (node.type === "TSAnyKeyword") source.anys.push(line);
   const what = impureCall(node);
   if (what !== undefined) source.impure.push({ line, what });
+}
+
+function isLoadedAtOnce(node: Node): boolean {
+  if (node.type === "ImportExpression" || node.type === "TSImportType") return false;
+  const isType = ({ importKind, exportKind }: Node) => importKind === "type" || exportKind === "type";
+  const names = Array.isArray(node.specifiers) ? (node.specifiers as Node[]) : [];
+  return !isType(node) && (names.length === 0 || !names.every(isType));
 }
 
 /** The parts of a syntax tree that house.ts measures. */

@@ -2,6 +2,7 @@
 import { z } from "zod";
 import { tokenSchema } from "../../../protocol/index.ts";
 import { defineCommand } from "../../cli/command.ts";
+import { openProbePort } from "../../processes/probe-port.ts";
 
 export const command = defineCommand({
   handlesInterrupts: true,
@@ -25,12 +26,14 @@ export const command = defineCommand({
   details:
     "One process with these agents, as pods run it. Roles come from ./agents (MURMUR_AGENTS_DIR), then from the roles that\nship with Murmur. SIGTERM drains: running tasks finish within MURMUR_DRAIN_GRACE_MS, the rest goes back to the queue.",
   async run(ports, { roles, check }) {
-    const { loadAgents, runAgents } = await import("../../processes/agents.ts");
     if (check) {
+      const { loadAgents } = await import("../../processes/agents.ts");
       await loadAgents(ports, roles);
       return { status: "checked" as const };
     }
-    await runAgents(ports, roles, ({ probesUrl, capabilities }) =>
+    const port = await openProbePort(ports);
+    const { runAgents } = await import("../../processes/agents.ts");
+    await runAgents(ports, { roles, port }, ({ probesUrl, capabilities }) =>
       ports.log.info({ capabilities, metrics: `${probesUrl}/metrics` }, "agents are ready"),
     );
     return { status: "stopped" as const };

@@ -1,6 +1,7 @@
 // `api`: the front door as one process, as pods run it.
 import { z } from "zod";
 import { defineCommand } from "../../cli/command.ts";
+import { openProbePort } from "../../processes/probe-port.ts";
 
 export const command = defineCommand({
   handlesInterrupts: true,
@@ -16,8 +17,9 @@ export const command = defineCommand({
   details:
     "Answers <prefix>.submit and HTTP (MURMUR_HTTP_HOST, MURMUR_HTTP_PORT), and moves delayed tasks that are due.\nRuns until SIGTERM.",
   async run(ports, input) {
+    const port = await openProbePort(ports);
     const { runApi } = await import("../../processes/api.ts");
-    await runApi(ports, input, ({ apiUrl, probesUrl }) =>
+    await runApi(ports, { ...input, port }, ({ apiUrl, probesUrl }) =>
       ports.log.info({ http: apiUrl, metrics: `${probesUrl}/metrics` }, "api is ready"),
     );
     return { status: "stopped" as const };
