@@ -3,9 +3,10 @@
 import { isAbsolute, resolve } from "node:path";
 import { SwarmError } from "../protocol/index.ts";
 import type { NatsTarget } from "../transport/index.ts";
-import { type Config, rankOfSource, type Sources } from "./config.ts";
+import { rankOfSource, type Sources } from "./config.ts";
 import { connectionOf } from "./connection-settings.ts";
-import { seedFile } from "./permissions/index.ts";
+import { readPermissions, seedFile } from "./permissions/index.ts";
+import type { Config } from "./settings.ts";
 import { isAlive } from "./supervisor/identity.ts";
 import {
   dataFiles,
@@ -31,6 +32,7 @@ export interface Target {
 }
 
 /**
+ * @param options.role the role whose user connects to a local swarm with permissions; default `api`.
  * @param options.isTrusted false when the data directory may be a stranger's: then only a swarm of this user counts; default true.
  * @throws SwarmError `not_found` or `invalid_input` for a context or settings that cannot be used.
  */
@@ -38,7 +40,7 @@ export async function resolveTarget(
   config: Config,
   sources: Sources,
   environment: NodeJS.ProcessEnv,
-  { isTrusted = true }: { isTrusted?: boolean } = {},
+  { isTrusted = true, role = "api" }: { isTrusted?: boolean; role?: LocalRole | undefined } = {},
 ): Promise<Target> {
   const named = { swarm: null, deadSwarm: null };
   const connection = connectionOf(config, sources);
@@ -62,13 +64,22 @@ export async function resolveTarget(
     return { ...named, nats, prefix: config.prefix, context, deadSwarm };
   }
   const prefix = sources.prefix === "default" ? swarm.prefix : config.prefix;
-  const user = swarm.permissions === null ? {} : localUser(swarm.permissions.keys, "api");
+  const user = swarm.permissions === null ? {} : await userOf(role, swarm.permissions);
   return { nats: { servers: swarm.server, ...user, ...connection }, prefix, swarm, deadSwarm: null, context };
+}
+
+/** A role that commands of the data directory connect as; any coordinator stands for all. */
+export type LocalRole = "api" | "init" | "coordinator";
+
+async function userOf(role: LocalRole, { file, keys }: { file: string; keys: string }) {
+  if (role !== "coordinator") return localUser(keys, role);
+  const [first] = (await readPermissions(file)).coordinators;
+  return localUser(keys, first ?? "coordinator-1");
 }
 
 /**
  * The means to connect to a local swarm with permissions as one of its users. Commands of the data directory connect as `api`, whose
- * rights cover all operations: who may read the directory has all keys.
+ * rights cover most operations: who may read the directory has all keys.
  */
 export function localUser(keys: string, user: string): Omit<NatsTarget, "servers"> {
   return { credentials: { nkeyFile: seedFile(keys, user) }, inboxPrefix: `_INBOX.${user}` };

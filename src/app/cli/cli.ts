@@ -4,8 +4,8 @@
 import type { Command as CommanderCommand, CommanderError } from "commander";
 import { Argument, Command as Commander, Option } from "commander";
 import type { z } from "zod";
-import type { SettingName } from "../config.ts";
 import { EXIT } from "../exit-codes.ts";
+import type { SettingName } from "../settings.ts";
 import { flagName } from "../words.ts";
 import type { Command, CommandEntry, FieldFacts, Ports } from "./command.ts";
 import { readDurationMs } from "./duration.ts";

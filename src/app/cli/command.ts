@@ -4,7 +4,9 @@ import type { z } from "zod";
 import type { Logger } from "../../base/index.ts";
 import type { Transport } from "../../transport/index.ts";
 import type { TaskClient } from "../../work/index.ts";
-import type { Config, Sources } from "../config.ts";
+import type { Sources } from "../config.ts";
+import type { Config } from "../settings.ts";
+import type { LocalRole } from "../target.ts";
 import type { Terminal } from "./terminal.ts";
 
 /** Everything that a command may use. A connection is made at the first call for it; the session closes it. */
@@ -17,8 +19,11 @@ export interface Ports {
   readonly terminal: Terminal;
   /** Aborts on SIGINT, SIGTERM and SIGHUP: the command must stop, clean up, and return or throw. */
   readonly signal: AbortSignal;
-  /** The swarm's connection. @throws SwarmError `unavailable` when no server answers within the timeout. */
-  transport(): Promise<Transport>;
+  /**
+   * The swarm's connection. In the data directory of a swarm with permissions it has the user of `role`, by default `api`; the role of the
+   * first call counts, because there is one connection. @throws SwarmError `unavailable` when no server answers within the timeout.
+   */
+  transport(role?: LocalRole): Promise<Transport>;
   /**
    * The tasks of the swarm. `isTraced`: its submits are traced where the environment asks for traces, which loads a library; default
    * false. @throws SwarmError as `transport` does.

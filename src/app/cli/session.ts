@@ -9,11 +9,12 @@ import {
 import { SwarmError, toSwarmError } from "../../protocol/index.ts";
 import type { Transport } from "../../transport/index.ts";
 import type { TaskClient } from "../../work/index.ts";
-import { findUnknownVariables, loadConfig, type SettingName, streamLimits } from "../config.ts";
+import { findUnknownVariables, loadConfig } from "../config.ts";
 import { withinTimeout } from "../operations/time-limit.ts";
 import type { Advisor } from "../permissions/index.ts";
+import { type SettingName, streamLimits } from "../settings.ts";
 import { SUPERVISED } from "../supervisor/supervisor-link.ts";
-import { refuseDeadSwarm, resolveTarget } from "../target.ts";
+import type { LocalRole } from "../target.ts";
 import type { Tracing } from "../tracing/sdk.ts";
 import type { Ports } from "./command.ts";
 import { showLogLine } from "./log-lines.ts";
@@ -66,11 +67,12 @@ export async function openSession(
   let traces: Promise<Tracing> | undefined;
   let tasks: Promise<TaskClient> | undefined;
 
-  const connect = async () => {
-    const [{ connectNats }, target] = await Promise.all([
+  const connect = async (role: LocalRole | undefined) => {
+    const [{ connectNats }, { refuseDeadSwarm, resolveTarget }] = await Promise.all([
       import("../../transport/index.ts"),
-      resolveTarget(config, sources, environment),
+      import("../target.ts"),
     ]);
+    const target = await resolveTarget(config, sources, environment, { role });
     refuseDeadSwarm(target, config.data);
     const { inboxPrefix } = target.nats;
     if (inboxPrefix !== undefined) {
@@ -125,9 +127,9 @@ export async function openSession(
     signal: controller.signal,
     directory,
     environment,
-    transport: () => {
+    transport: (role) => {
       // A failed attempt is not kept, so that a command that waits for NATS can try again.
-      transport ??= connect().catch((error: unknown) => {
+      transport ??= connect(role).catch((error: unknown) => {
         transport = undefined;
         throw error;
       });

@@ -59,7 +59,7 @@ export async function callOperation<I extends z.ZodType, O extends z.ZodType, E 
   requireDirectRights(operation, ports.config.operateAs);
   const timeoutMs = options.timeoutMs ?? ports.config.timeoutMs ?? READ_TIMEOUT_MS;
   const startedMs = performance.now();
-  const transport = await ports.transport();
+  const transport = await ports.transport(operation.role);
   const leftMs = Math.max(1, timeoutMs - (performance.now() - startedMs));
   const { onEvent } = options;
   const user = ports.config.operateAs;

@@ -12,9 +12,9 @@ let clients: Awaited<ReturnType<typeof connectTo>>;
 const atEnd = atFileEnd();
 
 beforeAll(async () => {
-  world = setupWorld({}, atEnd, { roles: ["echo"] });
+  world = setupWorld({}, atEnd, { roles: ["echo"], isEveryday: true });
   swarm = await world.up("--agents echo*2");
-  clients = await connectTo(swarm.server, atEnd, world.state().permissions?.keys);
+  clients = await connectTo(swarm.server, atEnd, world.keys());
 });
 
 const pidOf = (of: Swarm, name: string) => of.processes.find((each) => each.name === name)!.pid;
@@ -113,6 +113,16 @@ test("up starts a coordinator, and its commands answer", async () => {
   });
   expect((await world.call("office transfer --timeout 200ms --json")).json()).toMatchObject({
     error: { code: "unavailable" },
+  });
+});
+
+test("commands of the data directory have the user that they need: init its own, office recover that of a coordinator", async () => {
+  const init = await world.call("init --json");
+  expect(init, init.stdout).toMatchObject({ exitCode: 0 });
+  expect(init.json()).toMatchObject({ created: [], differences: [] });
+  const recover = await world.call("office recover --json");
+  expect(recover.json()).toMatchObject({
+    error: { code: "conflict", message: expect.stringContaining("sound") },
   });
 });
 
