@@ -2,15 +2,8 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
-import {
-  environmentName,
-  findUnknownVariables,
-  loadConfig,
-  OTHER_VARIABLES,
-  SETTING_NAMES,
-  settingFacts,
-  streamLimits,
-} from "../../src/app/config.ts";
+import { findUnknownVariables, loadConfig, OTHER_VARIABLES } from "../../src/app/config.ts";
+import { environmentName, SETTING_NAMES, settingFacts, streamLimits } from "../../src/app/settings.ts";
 import { listFiles } from "../../tools/build/measures/tree.ts";
 
 const ROOT = join(import.meta.dirname, "../..");

@@ -1,13 +1,8 @@
 // Pages that are made from the sources: the reference of all settings and of all commands. pages.test.ts compares them.
 import { runCli } from "../../src/app/cli/cli.ts";
 import { COMMANDS } from "../../src/app/commands/index.ts";
-import {
-  CONFIG_FILE,
-  configSchema,
-  environmentName,
-  SETTING_NAMES,
-  settingFacts,
-} from "../../src/app/config.ts";
+import { CONFIG_FILE } from "../../src/app/config.ts";
+import { configSchema, environmentName, SETTING_NAMES, settingFacts } from "../../src/app/settings.ts";
 
 const GENERATED = "<!-- Made from the sources: UPDATE_GOLDEN=1 ./murmur test test/app/pages -->";
 

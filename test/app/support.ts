@@ -9,6 +9,7 @@ import { runCli } from "../../src/app/cli/cli.ts";
 import { openSession } from "../../src/app/cli/session.ts";
 import { COMMANDS } from "../../src/app/commands/index.ts";
 import { loadConfig } from "../../src/app/config.ts";
+import { agentUser, seedFile } from "../../src/app/permissions/index.ts";
 import { identify } from "../../src/app/supervisor/identity.ts";
 import type { SwarmState } from "../../src/app/supervisor/state.ts";
 import { type Supervisor, startSupervisor } from "../../src/app/supervisor/supervisor.ts";
@@ -55,8 +56,12 @@ export interface World {
   state(): SwarmState;
   /** Starts a swarm with `up --detach`; it ends with the world. */
   up(args?: string): Promise<Swarm>;
-  /** Starts a swarm with a supervisor in this process; it ends with the world. */
+  /** Starts a swarm with a supervisor in this process; it ends with the world. With permissions it has an api process. */
   host(options: HostedSwarm): Promise<SwarmState>;
+  /** The folder of the keys of a swarm with permissions; null without permissions. */
+  keys(): string | null;
+  /** The settings that let an agent process of the test connect to the swarm. */
+  agentEnvironment(): Record<string, string>;
 }
 
 /** A swarm of a supervisor in the test's process. */
@@ -80,38 +85,52 @@ export interface Swarm {
   alreadyRunning?: true;
 }
 
-/**
- * True: swarms of the tests run with permissions, each process with its own user. The nightly run does without them, so that both are
- * tested.
- */
-export const USES_PERMISSIONS = scaled(1, 0) === 1;
-
 /** The permissions of a test's swarm: all roles of agents in one class, and three coordinators. */
-function writePermissions(file: string, roles: readonly string[]): void {
+export interface WorldPermissions {
+  /** The roles of agents; each offers the capability of the same name. */
+  readonly roles: readonly string[];
+  /** The capabilities, where they have other names than the roles. */
+  readonly capabilities?: readonly string[];
+  /** True: the short run has permissions here too. Every such swarm costs the CPU time of an `init` process. */
+  readonly isEveryday?: boolean;
+}
+
+/**
+ * Whether a swarm of the tests runs with permissions, each process with its own user. `npm run test:permissions` gives them to every
+ * scenario that can have them, the short run to some, and the nightly run to none, so that both are tested.
+ */
+function isGuarded({ isEveryday = false }: WorldPermissions): boolean {
+  const asked = process.env.MURMUR_TEST_PERMISSIONS;
+  if (asked === "all" || asked === "none") return asked === "all";
+  if (asked !== undefined) throw new Error(`MURMUR_TEST_PERMISSIONS must be "all" or "none", got ${asked}`);
+  return isEveryday && scaled(1, 0) === 1;
+}
+
+function writePermissions(file: string, { roles, capabilities = roles }: WorldPermissions): void {
   const groups = roles.map((role) => `{ name: ${role}, slots: 4 }`).join(", ");
   const coordinators = "[coordinator-1, coordinator-2, coordinator-3]";
   writeFileSync(
     file,
-    `version: 1\ncoordinators: ${coordinators}\nclasses:\n  - { name: default, capabilities: [${roles.join(", ")}], groups: [${groups}] }\n`,
+    `version: 1\ncoordinators: ${coordinators}\nclasses:\n  - { name: default, capabilities: [${capabilities.join(", ")}], groups: [${groups}] }\n`,
   );
 }
 
 /**
- * A directory to run the program in. Arguments are split at spaces; `%` stands for a space inside one. `roles`: its swarms run with
- * permissions for agents of these roles, which offer the capability of the same name.
+ * A directory to run the program in. Arguments are split at spaces; `%` stands for a space inside one. `permissions`: its swarms can
+ * run with these.
  */
 export function setupWorld(
   env: Record<string, string> = {},
   atEnd: AtEnd = onTestFinished,
-  { roles }: { roles?: readonly string[] } = {},
+  permissions?: WorldPermissions,
 ): World {
   const root = realpathSync(mkdtempSync(join(tmpdir(), "murmur-app-")));
   const [directory, temp] = [join(root, "work"), join(root, "temp")];
   mkdirSync(directory);
   mkdirSync(temp);
   const permissionsFile = join(root, "permissions.yaml");
-  const isGuarded = USES_PERMISSIONS && roles !== undefined;
-  if (isGuarded) writePermissions(permissionsFile, roles);
+  const guard = permissions !== undefined && isGuarded(permissions) ? permissionsFile : undefined;
+  if (guard !== undefined) writePermissions(guard, permissions!);
   const environment: Record<string, string> = {
     ...programEnvironment(),
     NO_COLOR: "1",
@@ -119,7 +138,7 @@ export function setupWorld(
     TMPDIR: temp,
     // Not the cache of the person who runs the tests.
     XDG_CACHE_HOME: join(root, "cache"),
-    ...(isGuarded ? { MURMUR_PERMISSIONS_FILE: permissionsFile } : {}),
+    ...(guard === undefined ? {} : { MURMUR_PERMISSIONS_FILE: guard }),
     ...env,
   };
   // Paths that a process takes relative to its working directory, which this process does not share.
@@ -170,7 +189,8 @@ export function setupWorld(
       return ran.json() as unknown as Swarm;
     },
     async host(options) {
-      const { roles = [], coordinators = 0, withApi = false } = options;
+      // Agents with permissions read the journals of redelivered tasks through an api process.
+      const { roles = [], coordinators = 0, withApi = guard !== undefined } = options;
       // Without an api process, which creates the streams, they must be there before the others start.
       const server = withApi ? undefined : await startNatsServer();
       if (server !== undefined) await initStreams(server.url);
@@ -182,6 +202,7 @@ export function setupWorld(
         coordinators,
         withApi,
         joinServer: server?.url,
+        permissionsFile: guard,
         environment: own,
         log: options.log ?? silentLogger,
         signal: new AbortController().signal,
@@ -191,6 +212,15 @@ export function setupWorld(
       });
       hosted.push({ supervisor, server });
       return supervisor.state;
+    },
+    keys: () => (guard === undefined ? null : join(directory, ".murmur/keys")),
+    agentEnvironment(): Record<string, string> {
+      if (guard === undefined) return { MURMUR_CREATE_CONSUMERS: "true" };
+      const user = agentUser("default");
+      return {
+        MURMUR_NKEY_FILE: seedFile(join(directory, ".murmur/keys"), user),
+        MURMUR_INBOX_PREFIX: `_INBOX.${user}`,
+      };
     },
   };
 }
@@ -232,18 +262,22 @@ async function initStreams(url: string): Promise<void> {
   await transport.close();
 }
 
-function connectionTo(servers: string, keys: string | null = null) {
-  const user = keys === null ? {} : localUser(keys, "api");
+function connectionTo(servers: string, keys: string | null = null, name = "api") {
+  const user = keys === null ? {} : localUser(keys, name);
   return { servers, ...user, name: "test", prefix: "murmur", log: silentLogger, meter: createMeter() };
 }
 
-/** Clients of a swarm, from the test's own process. With the keys of a swarm with permissions, they have the rights of an api process. */
+/**
+ * Clients of a swarm, from the test's own process. With the keys of a swarm with permissions, they have the rights of `user`, by default
+ * those of an api process.
+ */
 export async function connectTo(
   server: string,
   atEnd: AtEnd = onTestFinished,
   keys: string | null = null,
+  user?: string,
 ): Promise<{ transport: Transport; tasks: TaskClient; office: OfficeClient }> {
-  const transport = await connectNats(connectionTo(server, keys));
+  const transport = await connectNats(connectionTo(server, keys, user));
   const tasks = createTaskClient({ transport, meter: createMeter() });
   atEnd(async () => {
     tasks.close();

@@ -17,12 +17,13 @@ const WORD = `{"text":"no"}`;
 test("a ballot is submitted, explained, decided by a person and corrected from the command line", {
   timeout: 240_000,
 }, async () => {
-  const { call: run, host, directory } = setupWorld();
+  const permissions = { roles: CLASSIFIERS, capabilities: ["classify"] };
+  const { call: run, host, directory, agentEnvironment } = setupWorld({}, undefined, permissions);
   const { server } = await host({ coordinators: 1 });
   const agents = createMurmurProcess({
     id: "classifiers",
     args: ["agent", "run", ...CLASSIFIERS],
-    environment: { MURMUR_SERVER: server, MURMUR_CREATE_CONSUMERS: "true" },
+    environment: { MURMUR_SERVER: server, ...agentEnvironment() },
     logFile: join(directory, "classifiers.log"),
   });
   onTestFinished(() => agents.kill());

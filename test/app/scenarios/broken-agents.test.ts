@@ -34,7 +34,7 @@ test("agents that run commands which are not allowed name the setting, before th
 });
 
 test("up ends at the first start of an agent that cannot start, with that agent's own message", async () => {
-  const world = setupWorld();
+  const world = setupWorld({}, undefined, { roles: ["color"] });
   writeAgent(world.directory, "color", "enum Color { Red }\n");
   const error = (await world.host({ roles: ["color"] }).catch((thrown: unknown) => thrown)) as Error;
   expect(error).toMatchObject({ code: "invalid_input" });

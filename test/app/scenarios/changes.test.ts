@@ -176,11 +176,12 @@ test("restart of a role renews its processes one after the other, so that one of
 
 test("restart of the coordinators takes one after the other, so that the office changes hands at most once", async () => {
   const coordinators = scaled(1, 3);
-  const crowd = setupWorld({});
+  const crowd = setupWorld({}, undefined, { roles: ["echo"] });
   const { server } = await crowd.host({ coordinators });
-  const { office } = await connectTo(server);
+  const { office } = await connectTo(server, undefined, crowd.keys());
   const before = await eventually(() => office.tenure({ timeoutMs: 2_000 }).catch(() => undefined));
-  const pids = crowd.state().processes.map(({ pid }) => pid);
+  const { processes } = crowd.state();
+  const pids = processes.filter(({ role }) => role === "coordinator").map(({ pid }) => pid);
   const restarted = await crowd.call("restart coordinator --json");
   expect(restarted).toMatchObject({ exitCode: 0 });
   expectGone(pids);

@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
 import { atFileEnd, collect, eventually, expectGone, type Swarm, setupWorld, untilGone } from "../support.ts";
 
-const world = setupWorld({}, atFileEnd(), { roles: ["echo"] });
+const world = setupWorld({}, atFileEnd(), { roles: ["echo"], isEveryday: true });
 /** The id of a task that has completed in the directory's swarm. */
 let taskId: string;
 

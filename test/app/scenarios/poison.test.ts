@@ -25,9 +25,10 @@ function writeAgents(directory: string): void {
 test("a task that kills its process ends as a dead letter, and its neighbours continue", async () => {
   // A short silence and a small heap end the blocked loop and the full memory soon. The silence is long enough for a healthy
   // neighbour on a busy machine.
-  const world = setupWorld({ MURMUR_SILENCE_MS: "6000", MURMUR_HEAP_MB: "96" });
+  const roles = ["echo", ...Object.keys(POISONS)];
+  const world = setupWorld({ MURMUR_SILENCE_MS: "6000", MURMUR_HEAP_MB: "96" }, undefined, { roles });
   writeAgents(world.directory);
-  await world.host({ roles: ["echo", ...Object.keys(POISONS)], withApi: true });
+  await world.host({ roles, withApi: true });
   const poisoned = Promise.all(
     Object.keys(POISONS).map(async (capability) => {
       const ran = await world.call(`submit ${capability} --retries 0 --wait --json --timeout 2m`);

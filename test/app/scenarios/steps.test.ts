@@ -23,7 +23,7 @@ export default defineAgent({
 });`;
 
 test("kill -9 after a recorded step repeats no step, and inside a step that runs once leaves the task to a person", async () => {
-  const world = setupWorld({}, undefined, { roles: ["biller"] });
+  const world = setupWorld({}, undefined, { roles: ["biller"], isEveryday: true });
   const notes = join(world.directory, "notes");
   mkdirSync(join(world.directory, "agents/biller"), { recursive: true });
   writeFileSync(join(world.directory, "agents/biller/agent.ts"), agent(notes));
