@@ -88,6 +88,19 @@ test("no object is a Secret, a token or a role, and a pod ends 15 s after its dr
   expect(graces).toEqual(Array.from({ length: 4 }, () => 15)); // two groups of agents, the API, the coordinators
 });
 
+test("every key is mounted as a folder, so that a rotated one counts without a restart; a coordinator reads the one of its pod's name", () => {
+  const pods = standard.flatMap((object) => podTemplateOf(object)?.spec ?? []);
+  type Mount = { name: string; mountPath: string; subPath?: string; subPathExpr?: string };
+  type Named = { volumeMounts?: Mount[]; env?: { name: string; value?: string }[] };
+  const containers = pods.flatMap((spec) => spec.containers as unknown as Named[]);
+  const mounts = containers.flatMap(({ volumeMounts = [] }) => volumeMounts);
+  expect(mounts.filter(({ subPath, subPathExpr }) => (subPath ?? subPathExpr) !== undefined)).toEqual([]);
+  const files = containers.flatMap(({ env = [] }) => env.filter(({ name }) => name === "MURMUR_NKEY_FILE"));
+  expect(new Set(files.map(({ value }) => value))).toEqual(
+    new Set(["/etc/murmur/nkey/seed", "/etc/murmur/nkey/$(POD_NAME)"]),
+  );
+});
+
 describe("the NetworkPolicies", () => {
   type Way = readonly [from: string, to: string, port: number, protocol?: "UDP" | "TCP"];
   const policies = standard.filter(({ kind }) => kind === "NetworkPolicy");

@@ -8,6 +8,7 @@ import { join } from "node:path";
 import { isDeepStrictEqual, parseArgs } from "node:util";
 import { parse, parseAllDocuments } from "yaml";
 import { hasTool, lint, render, root, run, valueSets, valuesFile } from "./chart.ts";
+import { findDoctorFaults } from "./doctor-pods.ts";
 import { findPodFaults, type KubeObject, podTemplateOf } from "./pod-security.ts";
 import { KUBERNETES_VERSIONS, kubernetesKinds, operatorKinds, writeForKubeconform } from "./schemas.ts";
 import { WRONG_VALUES } from "./wrong-values.ts";
@@ -44,6 +45,11 @@ function objectsOf(yaml: string): KubeObject[] {
   );
 }
 
+function secretPrefixOf(set: string): string | undefined {
+  const { auth } = parse(readFileSync(valuesFile(set), "utf8")) as { auth?: { secretPrefix?: string } };
+  return auth?.secretPrefix;
+}
+
 if (!hasTool("helm")) {
   console.log("helm is not on the PATH: no check of the chart can be made");
   process.exit(1);
@@ -74,6 +80,12 @@ for (const set of valueSets()) {
     `no two objects of ${set} have one name`,
     names.filter((name, at) => names.indexOf(name) !== at),
   );
+  check(
+    `helm test of ${set} tries each role as its own user`,
+    findDoctorFaults(objects, secretPrefixOf(set)),
+  );
+  const subPaths = once.stdout.split("\n").filter((line) => /subPath/.test(line));
+  check(`no mount of ${set} is a subPath, which Kubernetes does not renew`, subPaths);
   const secrets = objects.filter(({ kind }) => kind === "Secret").map(({ metadata }) => metadata.name);
   check(`${set} has no Secret`, secrets);
 }

@@ -30,7 +30,7 @@ more (a map), own (the component's `env`).
 {{- end -}}
 {{- end -}}
 {{- if $v.auth.enabled -}}
-{{- $_ := set $env "MURMUR_NKEY_FILE" (printf "/etc/murmur/nkey/%s" $v.auth.seedKey) -}}
+{{- $_ := set $env "MURMUR_NKEY_FILE" (printf "/etc/murmur/nkey/%s" (ternary $v.auth.seedKey "$(POD_NAME)" (not (empty .user)))) -}}
 {{- $_ := set $env "MURMUR_INBOX_PREFIX" (printf "_INBOX.%s" (.user | default "$(POD_NAME)")) -}}
 {{- end -}}
 {{- toJson (mergeOverwrite $env (deepCopy .more) (deepCopy $v.env) (deepCopy .own)) -}}
@@ -98,12 +98,8 @@ volumeMounts:
   - { name: tls-client, mountPath: /etc/murmur/tls-client, readOnly: true }
   {{- end }}
   {{- if $v.auth.enabled }}
-  {{- if .user }}
+  # The whole folder: Kubernetes does not renew a file that is mounted by subPath, so a rotated key would need a restart.
   - { name: nkey, mountPath: /etc/murmur/nkey, readOnly: true }
-  {{- else }}
-  # Each coordinator sees its own key alone.
-  - { name: nkey, mountPath: {{ printf "/etc/murmur/nkey/%s" $v.auth.seedKey }}, subPathExpr: $(POD_NAME), readOnly: true }
-  {{- end }}
   {{- end }}
   {{- range .mounts }}
   - {{ toJson . }}
