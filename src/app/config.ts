@@ -15,16 +15,6 @@ import {
 } from "./settings.ts";
 import { flagName } from "./words.ts";
 
-export {
-  type Config,
-  configSchema,
-  environmentName,
-  SETTING_NAMES,
-  type SettingName,
-  settingFacts,
-  streamLimits,
-} from "./settings.ts";
-
 /** The configuration file of the working directory. It is read when `--config` names no other. */
 export const CONFIG_FILE = "murmur.yaml";
 
@@ -47,6 +37,7 @@ export const OTHER_VARIABLES: Readonly<Record<string, string>> = {
   MURMUR_ECHO_SLOTS: "agents/echo/agent.ts",
   MURMUR_NATS_IMAGE: "test/transport/testcontainers.test.ts",
   MURMUR_SUPERVISED: "src/app/supervisor/supervisor-link.ts",
+  MURMUR_TEST_PERMISSIONS: "test/app/support.ts",
   MURMUR_TEST_SCALE: "test/support/scale.ts",
 };
 

@@ -2,7 +2,8 @@
 import { resolve } from "node:path";
 import { SwarmError } from "../protocol/index.ts";
 import type { NatsCredentials, NatsTarget } from "../transport/index.ts";
-import { type Config, rankOfSource, type SettingName, type Sources } from "./config.ts";
+import { rankOfSource, type Sources } from "./config.ts";
+import type { Config, SettingName } from "./settings.ts";
 
 /** The settings that name a user at NATS. One user connects, so at most one of them counts. */
 const USER_SETTINGS = ["creds", "nkeyFile", "user"] as const satisfies readonly SettingName[];

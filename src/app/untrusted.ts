@@ -6,7 +6,8 @@ import { homedir } from "node:os";
 import { delimiter, join, resolve } from "node:path";
 import { trustedPath } from "../../workflows/review/index.ts";
 import type { Ports } from "./cli/command.ts";
-import { CONFIG_FILE, type Config, type SettingName } from "./config.ts";
+import { CONFIG_FILE } from "./config.ts";
+import type { Config, SettingName } from "./settings.ts";
 import { dataFiles } from "./supervisor/state.ts";
 
 /** The settings that are paths. Processes with another working directory need them absolute. */

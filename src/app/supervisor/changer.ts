@@ -5,7 +5,7 @@
 import { relative } from "node:path";
 import type { Logger, Service } from "../../base/index.ts";
 import { SwarmError, toSwarmError } from "../../protocol/index.ts";
-import type { Config } from "../config.ts";
+import type { Config } from "../settings.ts";
 import { VERSION } from "../version.ts";
 import type { ControlRequest, RestartAnswer, UpAnswer } from "./control/control.ts";
 import type { KeptProcess } from "./kept-process.ts";

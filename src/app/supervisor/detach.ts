@@ -6,7 +6,7 @@ import { closeSync, mkdirSync, openSync, statSync, truncateSync } from "node:fs"
 import { join } from "node:path";
 import { createLogger } from "../../base/index.ts";
 import { fromWire, SwarmError, toSwarmError, type WireError } from "../../protocol/index.ts";
-import type { Config } from "../config.ts";
+import type { Config } from "../settings.ts";
 import { closeInheritedDescriptors } from "./descriptors.ts";
 import { LOG_FILE_BYTES } from "./log-file.ts";
 import { MAIN } from "./plan.ts";

@@ -1,8 +1,8 @@
 // The processes of a local swarm: takes roles and counts, gives commands with arguments and environments. Pure.
 import { fileURLToPath } from "node:url";
 import { checkToken, LANES, SwarmError } from "../../protocol/index.ts";
-import { type Config, environmentName, settingFacts } from "../config.ts";
 import { CONNECTION_SETTINGS } from "../connection-settings.ts";
+import { type Config, environmentName, settingFacts } from "../settings.ts";
 import { agentEnvironment, type LocalUsers } from "./permissions.ts";
 import { NATS_ACCOUNTS } from "./state.ts";
 

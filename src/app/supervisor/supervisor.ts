@@ -9,7 +9,7 @@ import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Logger, Service } from "../../base/index.ts";
 import { SwarmError } from "../../protocol/index.ts";
-import type { Config } from "../config.ts";
+import type { Config } from "../settings.ts";
 import { VERSION } from "../version.ts";
 import { Changer, NATS_STOP_MS } from "./changer.ts";
 import { createControl } from "./control/control.ts";

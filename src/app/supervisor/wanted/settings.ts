@@ -1,6 +1,7 @@
 // The settings that the processes of a swarm got at their start, in a form that another `up` can compare with its own.
 import { createHash } from "node:crypto";
-import { type Config, type SettingName, type Sources, settingFacts } from "../../config.ts";
+import type { Sources } from "../../config.ts";
+import { type Config, type SettingName, settingFacts } from "../../settings.ts";
 import type { SettingView } from "./changes.ts";
 
 /** The settings that the supervisor passes to its processes. The server, its credentials and the HTTP port are compared apart. */
