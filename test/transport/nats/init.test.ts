@@ -28,10 +28,13 @@ test("the streams that init creates have the settings of their definitions", asy
     "MURMUR_DEAD",
     "MURMUR_OFFICE_LOG",
     "MURMUR_AUDIT",
+    "MURMUR_WORKFLOWS",
+    "MURMUR_FLOW",
     "MURMUR_LIMITS",
     "MURMUR_CANCELLED",
     "MURMUR_BLOBS",
     "MURMUR_SNAPSHOTS",
+    "MURMUR_ENTRIES",
   ]);
   expect(await config("MURMUR_TASKS")).toMatchObject({
     subjects: [
