@@ -31,14 +31,12 @@ export type { SubmitOptions } from "./client/submit.ts";
 export type { TaskFilter } from "./client/task-filter.ts";
 export { askForAdvice } from "./door/advice.ts";
 export { createDoorCaller, type DoorCaller, type DoorCallOptions } from "./door/caller.ts";
-export { createDoorLaterStore } from "./door/later.ts";
+export { createHostDoor } from "./door/host.ts";
 export { createDoorTasks, type ProgramTasks } from "./door/tasks.ts";
-export { createDoorTrailReader, createDoorTrimmer } from "./door/trail.ts";
 export type {
   Attempt,
   CapabilityLimits,
-  JournalTrimmer,
-  LaterStore,
+  HostDoor,
   Slot,
   SlotRefusal,
   TaskPlaces,

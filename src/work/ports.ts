@@ -143,3 +143,13 @@ export interface LaterStore {
     options?: { attempt?: number },
   ): Promise<boolean>;
 }
+
+/** The front door's work for a host whose user may touch its own subjects only. */
+export interface HostDoor {
+  /** Reads the trails of redelivered and handed-off tasks. */
+  readonly trail: TrailReader;
+  /** Delays tasks. */
+  readonly later: LaterStore;
+  /** Trims the journals of ended tasks. */
+  readonly trimmer: JournalTrimmer;
+}

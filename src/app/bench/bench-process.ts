@@ -26,17 +26,9 @@ import {
   publishBare,
   respondBare,
   stepBare,
-  type Transport,
   voteBare,
 } from "../../transport/index.ts";
-import {
-  createDoorCaller,
-  createDoorLaterStore,
-  createDoorTrailReader,
-  createDoorTrimmer,
-  createTaskClient,
-  createWorker,
-} from "../../work/index.ts";
+import { createHostDoor, createTaskClient, createWorker } from "../../work/index.ts";
 import { STEPS_PER_TASK } from "./figure.ts";
 
 /** The settings that a process of the benchmark gets at its start. */
@@ -246,21 +238,11 @@ async function startAgents(setup: ProcessSetup, definition: AgentDefinition): Pr
     workforce: host.workforce,
     capabilities: host.capabilities,
     createsConsumers: setup.user === undefined,
-    ...doorPartsOf(setup, transport),
+    // NATS lets the user of a class touch its own subjects only.
+    door: setup.user === undefined ? undefined : createHostDoor({ transport, user: setup.user.name }),
   });
   await host.service.start();
   await worker.start();
-}
-
-/** NATS lets the user of a class touch its own subjects only: an api process reads the trails of redelivered tasks, and delays tasks. */
-function doorPartsOf({ user }: ProcessSetup, transport: Transport) {
-  if (user === undefined) return {};
-  const door = createDoorCaller({ transport, user: user.name });
-  return {
-    trail: createDoorTrailReader(door),
-    later: createDoorLaterStore(door),
-    trimmer: createDoorTrimmer(door),
-  };
 }
 
 /** Starts a coordinator in office, with the registry of agents and the ballots. */

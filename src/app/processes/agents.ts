@@ -8,18 +8,13 @@ import { PRIORITIES, type StreamKey, SwarmError } from "../../protocol/index.ts"
 import { inboxPrefixOf, type Transport } from "../../transport/index.ts";
 import {
   COUNTED_OUTCOMES,
-  createDoorCaller,
-  createDoorLaterStore,
-  createDoorTrailReader,
-  createDoorTrimmer,
+  createHostDoor,
   createWorker,
   FAILURE_CODES,
-  type JournalTrimmer,
-  type LaterStore,
+  type HostDoor,
   listCapabilities,
   queueConsumer,
   RESULT_STATUSES,
-  type TrailReader,
 } from "../../work/index.ts";
 import { createClassFinder } from "../agents/classes.ts";
 import { createRollCall } from "../agents/roll-call.ts";
@@ -122,23 +117,17 @@ function timeOf([capability]: readonly string[]): { stream: StreamKey; consumer:
 }
 
 /**
- * The ways through the front door of a process whose user may touch its own subjects only: the api process reads the trails of tasks for
- * it, and delays tasks. The setting operateAs, or the inbox prefix of the class's user, tells that user. Empty: the process uses the
- * streams itself.
+ * The front door for a process whose user may touch its own subjects only: the api process reads the trails of tasks for it, trims their
+ * journals, and delays tasks. The setting operateAs, or the inbox prefix of the class's user, tells that user. Undefined: the process uses
+ * the streams itself.
  */
-function createDoorParts(
+function findDoor(
   transport: Transport,
   { operateAs, inboxPrefix, agentClass }: Pick<Ports["config"], "operateAs" | "inboxPrefix" | "agentClass">,
-): { trail?: TrailReader; later?: LaterStore; trimmer?: JournalTrimmer } {
+): HostDoor | undefined {
   const ofClass = agentUser(agentClass);
   const user = operateAs ?? (inboxPrefix === inboxPrefixOf(ofClass) ? ofClass : undefined);
-  if (user === undefined) return {};
-  const door = createDoorCaller({ transport, user });
-  return {
-    trail: createDoorTrailReader(door),
-    later: createDoorLaterStore(door),
-    trimmer: createDoorTrimmer(door),
-  };
+  return user === undefined ? undefined : createHostDoor({ transport, user });
 }
 
 function assembleAgents(
@@ -190,7 +179,7 @@ function assembleAgents(
     capabilities: host.capabilities,
     audit: writer.audit,
     createsConsumers: ports.config.createConsumers,
-    ...createDoorParts(transport, ports.config),
+    door: findDoor(transport, ports.config),
   });
   const rollCall = createRollCall({ transport, status: () => host.status(), log });
   const capabilities = host.capabilities.map(({ name }) => name);

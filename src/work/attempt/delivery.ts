@@ -41,12 +41,11 @@ import {
 } from "../../protocol/index.ts";
 import type { Delivery, Transport } from "../../transport/index.ts";
 import type { Permit } from "../limits/limiter.ts";
-import type { JournalTrimmer, LaterStore, Slot, TrailReader } from "../ports.ts";
+import type { HostDoor, Slot } from "../ports.ts";
 import { StepRecorder } from "../steps/recorder.ts";
 import { createJournal, handedOffTo, type Journal } from "../stores/journal.ts";
-import { createLaterStore } from "../stores/later.ts";
 import { buryUnreadable, createResultStore, type ResultStore } from "../stores/results.ts";
-import { createTrailReader } from "../stores/trail.ts";
+import { createOwnDoor } from "../stores/trail.ts";
 import { createAdmission } from "./admission.ts";
 import { type AttemptEnd, type AttemptEvents, RunningAttempt, TICK_MS } from "./attempt.ts";
 import { runInSpan } from "./attempt-span.ts";
@@ -78,12 +77,8 @@ export interface DeliveryParts {
   /** The deliveries that this host gave back. */
   returns: Returns;
   tracer: Tracer;
-  /** Reads the trails of tasks for a process that may not; default: the streams are read. */
-  trail?: TrailReader | undefined;
-  /** Delays tasks for a process that may not; default: they are stored in the later stream. */
-  later?: LaterStore | undefined;
-  /** Trims the journals of ended tasks for a process that may not; default: a roll-up does it. */
-  trimmer?: JournalTrimmer | undefined;
+  /** For a host whose user may touch its own subjects only; default: this process uses the streams itself. */
+  door?: HostDoor | undefined;
   /** False once the process drains: a task that has not started by then goes back to the queue. */
   isAccepting(): boolean;
 }
@@ -110,14 +105,12 @@ export class DeliveryHandler {
     this.#results = createResultStore(parts);
     this.#journal = createJournal(parts.transport.log("journal"), parts.subjects, {
       endedMs: parts.transport.journalAgeMs,
-      trail: parts.trail,
-      trimmer: parts.trimmer,
+      ...parts.door,
     });
     const failures = new FailureLog(parts);
     const traceFacts = this.#traceFacts;
-    const later = parts.later ?? createLaterStore(parts);
+    const { trail, later } = parts.door ?? createOwnDoor(parts);
     this.#settlement = new Settlement({ ...parts, results: this.#results, later, traceFacts, failures });
-    const trail = parts.trail ?? createTrailReader(parts.transport, parts.subjects);
     this.#handOver = new HandOver({ ...parts, trail });
     this.#admission = createAdmission({ ...parts, later });
     this.#humanWait = createHumanWait({ ...parts, later });

@@ -3,7 +3,8 @@
 //     host that may read its own subjects only asks an api process for the trail: it gives the worker another reader.
 import type { Subjects } from "../../protocol/index.ts";
 import type { Stored, Transport } from "../../transport/index.ts";
-import type { TrailReader } from "../ports.ts";
+import type { HostDoor, TrailReader } from "../ports.ts";
+import { createLaterStore } from "./later.ts";
 import { lastPlaced, placedAt } from "./placed-streams.ts";
 import { createRecordReader } from "./records.ts";
 
@@ -29,4 +30,12 @@ export function createTrailReader(transport: Transport, subjects: Subjects): Tra
       return { placed, isLater, isQueued };
     },
   };
+}
+
+/** The place of a front door in a process that may use the streams itself. */
+export function createOwnDoor(parts: {
+  transport: Transport;
+  subjects: Subjects;
+}): Omit<HostDoor, "trimmer"> {
+  return { trail: createTrailReader(parts.transport, parts.subjects), later: createLaterStore(parts) };
 }

@@ -38,7 +38,7 @@ import { DeliveryHandler } from "../attempt/delivery.ts";
 import type { Arrival } from "../attempt/in-flight.ts";
 import { Returns } from "../attempt/redelivery.ts";
 import type { Permit } from "../limits/limiter.ts";
-import type { CapabilityLimits, JournalTrimmer, LaterStore, Slot, TrailReader, Workforce } from "../ports.ts";
+import type { CapabilityLimits, HostDoor, Slot, Workforce } from "../ports.ts";
 import { endingBallotOf } from "../stores/messages.ts";
 import { isScopeMarked } from "../stores/scopes.ts";
 import { Allowance } from "./allowance.ts";
@@ -93,12 +93,8 @@ interface WorkerParts {
    * Gets a note when the stream rejects a further result of a task. Without it, the worker only counts such results.
    */
   audit?: Audit | undefined;
-  /** Reads the trails of redelivered and handed-off tasks for a process that may not; default: the streams are read. */
-  trail?: TrailReader | undefined;
-  /** Delays tasks for a process that may not; default: they are stored in the later stream. */
-  later?: LaterStore | undefined;
-  /** Trims the journals of ended tasks for a process that may not; default: a roll-up does it. */
-  trimmer?: JournalTrimmer | undefined;
+  /** For a host whose user may touch its own subjects only; default: this process uses the streams itself. */
+  door?: HostDoor | undefined;
   /** False: the worker makes no queue consumer, and waits for a missing one. Default: it makes missing ones. */
   createsConsumers?: boolean | undefined;
   tracer?: Tracer | undefined;
@@ -160,9 +156,7 @@ class TaskWorker {
       ...shared,
       meter,
       audit,
-      trail: parts.trail,
-      later: parts.later,
-      trimmer: parts.trimmer,
+      door: parts.door,
       tracer: parts.tracer ?? NO_TRACER,
       permitFor: (task) => this.#allowance.permitFor(task),
       hasKey: (task) => this.#allowance.hasKey(task),

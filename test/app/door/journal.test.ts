@@ -7,10 +7,7 @@ import { createMeter, silentLogger } from "../../../src/base/index.ts";
 import { createSubjects, decode, encode, RetryableError } from "../../../src/protocol/index.ts";
 import { connectNats } from "../../../src/transport/index.ts";
 import {
-  createDoorCaller,
-  createDoorLaterStore,
-  createDoorTrailReader,
-  createDoorTrimmer,
+  createHostDoor,
   createTaskClient,
   createTrailReader,
   createWorker,
@@ -58,26 +55,21 @@ async function setup() {
   });
   await door.start();
   onTestFinished(() => door.stop());
-  const caller = createDoorCaller({ transport: agents, user: "agent-default" });
-  const doors = {
-    trail: createDoorTrailReader(caller),
-    later: createDoorLaterStore(caller),
-    trimmer: createDoorTrimmer(caller),
-  };
-  return { swarm, agents, tasks, ...doors, doors, parts };
+  const host = createHostDoor({ transport: agents, user: "agent-default" });
+  return { swarm, agents, tasks, ...host, host, parts };
 }
 
 test("a redelivered task of an agent without rights on the journal counts its attempts through the front door", {
   timeout: 60_000,
 }, async () => {
-  const { swarm, agents, tasks, doors, parts } = await setup();
+  const { swarm, agents, tasks, host, parts } = await setup();
   const workforce = new ScriptedWorkforce(1, async ({ number }) => {
     if (number < 3) throw new RetryableError("not yet");
     return number;
   });
   const worker = createWorker({
     ...{ transport: agents, ...parts, hostId: "host", workforce, capabilities: [{ name: "echo" }] },
-    ...doors,
+    door: host,
   });
   await worker.start();
   onTestFinished(() => worker.stop());
@@ -86,7 +78,7 @@ test("a redelivered task of an agent without rights on the journal counts its at
   expect(result).toMatchObject({ output: 3, attempt: 3 });
   // The closing record of the journal has the history of all attempts, and the front door has removed the others.
   const types = async () =>
-    (await doors.trail.records({ capability: "echo", taskId: "t1" })).map(({ record }) => record.type);
+    (await host.trail.records({ capability: "echo", taskId: "t1" })).map(({ record }) => record.type);
   await expect.poll(types, { timeout: 20_000 }).toEqual(["finished"]);
 
   // A task that was published too early, as a retry after a long time, waits in the stream that agents may not write to.

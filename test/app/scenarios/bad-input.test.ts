@@ -64,7 +64,7 @@ describe("TLS", () => {
   let server: NatsServer;
   const at = (name: string) => join(folder, name);
 
-  /** A CA, and certificates of servers: for this machine, for another host, and one that has expired. */
+  /** A CA, and certificates of servers: for this machine, for another host, and an expired one. */
   beforeAll(async () => {
     const openssl = (...args: string[]) => execFileSync("openssl", args, { cwd: folder, stdio: "pipe" });
     const createKey = (name: string) =>
