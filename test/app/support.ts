@@ -106,6 +106,9 @@ function isGuarded({ isEveryday = false }: WorldPermissions): boolean {
   return isEveryday && scaled(1, 0) === 1;
 }
 
+/** True: everyday swarms of the tests have permissions in this run, for tests that write a permissions file of their own. */
+export const USES_PERMISSIONS = isGuarded({ roles: [], isEveryday: true });
+
 function writePermissions(file: string, { roles, capabilities = roles }: WorldPermissions): void {
   const groups = roles.map((role) => `{ name: ${role}, slots: 4 }`).join(", ");
   const coordinators = "[coordinator-1, coordinator-2, coordinator-3]";
