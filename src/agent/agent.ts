@@ -360,9 +360,9 @@ export class Agent implements RunOwner {
     slot.context = context;
     this.move(slot, "working");
     try {
-      const output = this.#inSpan(() =>
-        runAs(context, () => this.definition.perform(work.task as AgentTask, context, this.#onMachineState)),
-      );
+      const perform = () => this.definition.perform(work.task as AgentTask, context, this.#onMachineState);
+      // A stack has ten frames: without tracing, none of them is a span's.
+      const output = runAs(context, this.ports.tracer.isOn ? () => this.#inSpan(perform) : perform);
       return output instanceof Promise ? await context.untilAborted(output) : output;
     } catch (thrown) {
       const error = attemptError(thrown, context.abortReason);
@@ -377,10 +377,9 @@ export class Agent implements RunOwner {
     }
   }
 
-  /** Runs the author's code in a span of its own, while tracing is on. */
-  #inSpan(run: () => unknown): unknown {
+  /** Runs the author's code in a span of its own. */
+  #inSpan(run: () => unknown): Promise<unknown> {
     const { tracer } = this.ports;
-    if (!tracer.isOn) return run();
     const { name, version } = this.definition;
     const attributes = {
       "gen_ai.operation.name": "invoke_agent",
