@@ -1,5 +1,6 @@
 // The caller of a request and its rights: from the header Authorization to the entry of a token.
 import { createHash, timingSafeEqual } from "node:crypto";
+import { basename } from "node:path";
 import { SwarmError } from "../../../protocol/index.ts";
 import type { UserRights } from "../../permissions/index.ts";
 import type { FollowedTokens } from "./followed.ts";
@@ -93,6 +94,13 @@ export class Callers {
   }
 }
 
+/** A caller of HTTP learns the name of the file, and not its folder on the machine of the API. */
 function rightsOf({ name, access, capabilities }: TokenEntry, place: string | undefined): UserRights {
-  return { user: name, role: `token/${name}`, access, capabilities: capabilities ?? null, place };
+  return {
+    user: name,
+    role: `token/${name}`,
+    access,
+    capabilities: capabilities ?? null,
+    place: place === undefined ? undefined : basename(place),
+  };
 }

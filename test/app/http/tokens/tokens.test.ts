@@ -148,7 +148,9 @@ test("each access level may call exactly the operations of its level and of thos
         403,
         "not_permitted",
       ]);
-      expect(error.message).toContain(`tokens[${access}].access needs ${needed}, and is ${access}`);
+      expect(error.message).toContain(
+        `; tokens.yaml: tokens[${access}].access needs ${needed}, and is ${access}`,
+      );
       refusals++;
     }
   }
