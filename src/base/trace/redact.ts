@@ -7,12 +7,12 @@ const SECRET_PATTERNS: readonly RegExp[] = [
   /(\/\/)[^/@\s]+(?=@)/g,
   // Bearer abc.def
   /(bearer\s+)[A-Za-z0-9._~+/=-]+/gi,
-  // Authorization: Basic YWJj
-  /(\bauthorization["']?\s*[:=]\s*["']?(?:(?:basic|digest|token)\s+)?)(?!bearer\s|\[redacted\])[^\s"',;]+/gi,
+  // Authorization: Basic YWJj. A quote may be escaped, once or more often, where the text is a string in JSON.
+  /(\bauthorization\\*["']?\s*[:=]\s*\\*["']?(?:(?:basic|digest|token)\s+)?)(?!bearer\s|\[redacted\])[^\s"',;\\]+/gi,
   // password=…, "apiKey": "…", MY_TOKEN=…; the bound on the name keeps the time linear.
-  /((?<![\w-])[\w-]{0,40}(?:password|passwd|secret|token|api[_-]?key|access[_-]?key|private[_-]?key)["']?=["']?)[^\s"'&;,)]+/gi,
-  /(["'][\w-]{0,40}(?:password|passwd|secret|token|api[_-]?key|access[_-]?key|private[_-]?key)["']\s*:\s*["'])[^"']+/gi,
-  /(\b(?:password|passwd|secret|api[_-]?key):\s+["']?)[^\s"',;)]+/gi,
+  /((?<![\w-])[\w-]{0,40}(?:password|passwd|secret|token|api[_-]?key|access[_-]?key|private[_-]?key)\\*["']?=\\*["']?)(?:[^\s"'&;,)\\]|\\(?!\\*["']))+/gi,
+  /(["'][\w-]{0,40}(?:password|passwd|secret|token|api[_-]?key|access[_-]?key|private[_-]?key)\\*["']\s*:\s*\\*["'])(?:[^"'\\]|\\(?!\\*["']))+/gi,
+  /(\b(?:password|passwd|secret|api[_-]?key):\s+\\*["']?)[^\s"',;)\\]+/gi,
   // -----BEGIN PRIVATE KEY-----
   /(-----BEGIN [A-Z ]{0,30}PRIVATE KEY-----)[^-]+/g,
   // Tokens of GitHub, GitLab, Slack, AWS and model vendors; JSON Web Tokens; seeds of NATS keys.

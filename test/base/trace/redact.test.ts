@@ -14,6 +14,17 @@ it.each([
   ["a variable", "OPENAI_API_KEY=abc123 node x", "OPENAI_API_KEY=[redacted] node x"],
   ["a field of JSON", '{"dbPassword": "hunter2", "a": 1}', '{"dbPassword": "[redacted]", "a": 1}'],
   ["a line of YAML", "password: hunter2", "password: [redacted]"],
+  [
+    "a field of JSON inside a string of JSON",
+    String.raw`{"msg":"{\"apiKey\": \"hunter2\", \"a\": 1}"}`,
+    String.raw`{"msg":"{\"apiKey\": \"[redacted]\", \"a\": 1}"}`,
+  ],
+  [
+    "a header inside two strings of JSON",
+    String.raw`{"m":"{\"n\":\"{\\"authorization\\":\\"Basic YWI=\\"}\"}"}`,
+    String.raw`{"m":"{\"n\":\"{\\"authorization\\":\\"Basic [redacted]\\"}\"}"}`,
+  ],
+  ["a password with a backslash", String.raw`DB_PASSWORD=a\b7 x`, "DB_PASSWORD=[redacted] x"],
   ["a GitHub token", `token is ghp_${"a1".repeat(18)}`, "token is [redacted]"],
   ["an AWS key", "key AKIAABCDEFGHIJKLMNOP!", "key [redacted]!"],
   ["a JSON Web Token", `got eyJhbGciOiJI.${"e30".repeat(5)}.sig`, "got [redacted]"],
@@ -32,7 +43,7 @@ it.each([
 });
 
 it("a long hostile text is redacted in linear time", () => {
-  const text = "a-".repeat(200_000);
+  const text = `${"a-".repeat(200_000)}${'"secret'.repeat(20_000)}${"\\".repeat(200_000)}`;
   const startedAt = performance.now();
   expect(redactText(text)).toBe(text);
   expect(performance.now() - startedAt).toBeLessThan(2_000);
