@@ -91,6 +91,8 @@ const UNUSED: Readonly<Record<string, Readonly<Record<string, string>>>> = {
     "read large bodies": BALLOT_ENDS,
     "read later": SCHEDULES,
     "read placed-default": "a placed task whose host is gone (test/coordinator/placement)",
+    "read results":
+      "the answers of a ballot that another coordinator began (test/app/scenarios/ballot-kills)",
     "read tasks": "a paused capability (test/coordinator)",
     "remove messages of journal": BALLOT_ENDS,
     "remove messages of later": SCHEDULES,
@@ -362,8 +364,6 @@ const OPERATED: readonly (readonly [string, object])[] = [
   ["task-submit", { capability: "limited", id: "running", input: { waits: true, fail: true } }],
   ["task-cancel", { task: "running" }],
   ["task-purge", { state: "completed", yes: true }],
-  ["task-submit", { capability: "echo", id: "vote", input: { $delayMs: 5_000 }, ballot: BALLOT }],
-  ["task-cancel", { task: "vote" }],
   ["config-show", { stale: true }],
   ["config-set", { name: "n", value: 1 }],
   ["workflow-run", { workflow: "calm", input: { text: "x".repeat(300_000) }, id: "large" }],
