@@ -11,11 +11,13 @@
 //     is still stored, because hosts and coordinators move tasks and another agent may have it. A ballot's question skips
 //     the look for a result: a rare second run costs less than all those reads.
 // I7: a task that waits for a person about a step starts no attempt: see human-wait.ts.
+// I8: a cancel may overtake the delivery of its task, which NATS sent before the purge. The host remembers it, and looks for the result.
 // I6: a hand-off is recorded first, fenced like all records. From then on the task runs only where it is placed after the
 //     record; a host that receives an older message of the task passes it on, as the first agent's host would have done.
 import {
   type Chance,
   type Clock,
+  dropOldest,
   type Logger,
   type Meter,
   readTraceFacts,
@@ -26,17 +28,12 @@ import {
   ACK_WAIT_MS,
   type Audit,
   CancelledError,
-  checkPlainData,
-  type Encoding,
   encode,
   HandOff,
-  type SignedVote,
   StepWait,
   type Subjects,
   SwarmError,
-  type Task,
   type TaskAddress,
-  TerminalError,
   toSwarmError,
 } from "../../protocol/index.ts";
 import type { Delivery, Transport } from "../../transport/index.ts";
@@ -55,11 +52,15 @@ import { HandOver, isRouted } from "./hand-over.ts";
 import { createHumanWait, lastAttemptIn, waitingSteps } from "./human-wait.ts";
 import { type Arrival, InFlightTask, type KnownTask } from "./in-flight.ts";
 import type { CountedOutcome } from "./outcomes.ts";
+import { unstorable, voteOf } from "./output.ts";
 import { causeOf, type RedeliveryCause, type Returns } from "./redelivery.ts";
 import { Settlement, showError, type TaskEnd } from "./settlement.ts";
 
 /** The longest wait of a task whose key is full, in ms. The wait doubles with each delivery: there may be many such tasks. */
 const MAX_KEY_WAIT_MS = 30_000;
+
+/** The cancelled tasks that a host remembers (I8): more than NATS has on the way to one host. */
+const MAX_CANCELLED = 4_096;
 
 /** The parts of the delivery handler. */
 export interface DeliveryParts {
@@ -93,6 +94,7 @@ export class DeliveryHandler {
   readonly #admission: ReturnType<typeof createAdmission>;
   readonly #humanWait: ReturnType<typeof createHumanWait>;
   readonly #traceFacts = readTraceFacts();
+  readonly #cancelled = new Set<string>();
   readonly #inFlight = new Map<string, InFlightTask>();
   readonly #events: AttemptEvents = {
     started: (attempt) => this.#publish(attempt, "started", {}),
@@ -119,6 +121,14 @@ export class DeliveryHandler {
   /** The tasks in flight in this process, by task id. */
   get inFlight(): ReadonlyMap<string, InFlightTask> {
     return this.#inFlight;
+  }
+
+  /** Cancels a task: its attempt, or the delivery that is on its way (I8). */
+  cancel(taskId: string): void {
+    const inFlight = this.#inFlight.get(taskId);
+    inFlight?.cancel(new CancelledError());
+    if (inFlight === undefined) this.#cancelled.add(taskId);
+    dropOldest(this.#cancelled, MAX_CANCELLED);
   }
 
   /**
@@ -201,8 +211,9 @@ export class DeliveryHandler {
 
   /** All steps of one delivery, in their order. */
   async #seeThrough(inFlight: InFlightTask, slot: Slot): Promise<void> {
-    const isFresh = !inFlight.isRepeated && inFlight.placement === undefined;
-    if (!isFresh && (await this.#isOver(inFlight))) return; // I2, I5
+    const wasCancelled = this.#cancelled.has(inFlight.at.taskId);
+    const isFresh = !inFlight.isRepeated && inFlight.placement === undefined && !wasCancelled;
+    if (!isFresh && (await this.#isOver(inFlight, wasCancelled))) return; // I2, I5, I8
     try {
       const reading = this.#admission.readTask(inFlight);
       if (reading !== undefined) await reading;
@@ -234,7 +245,7 @@ export class DeliveryHandler {
    * Looks for the earlier life of a repeated or placed task. True when the delivery was answered: the result is stored, or
    * another agent has the task.
    */
-  async #isOver(inFlight: InFlightTask): Promise<boolean> {
+  async #isOver(inFlight: InFlightTask, wasCancelled: boolean): Promise<boolean> {
     const { delivery } = inFlight;
     if (inFlight.isRepeated) {
       if (await this.#settlement.finishKnown(inFlight)) {
@@ -244,7 +255,8 @@ export class DeliveryHandler {
         return true;
       }
       await inFlight.readJournal();
-    } else if (!inFlight.isBallotQuestion && (await this.#settlement.finishKnown(inFlight))) return true;
+    } else if ((wasCancelled || !inFlight.isBallotQuestion) && (await this.#settlement.finishKnown(inFlight)))
+      return true;
     if (inFlight.placement === undefined || !(await this.#admission.nakIfTakenAway(inFlight))) return false;
     if (delivery.deliveryCount > 1) this.#countRedelivery("handed_over");
     return true;
@@ -457,24 +469,6 @@ export class DeliveryHandler {
 /** Gives back a task of a full key. */
 function giveBackForKey({ delivery }: InFlightTask, waitMs: number): void {
   delivery.nak(Math.min(MAX_KEY_WAIT_MS, waitMs * 2 ** Math.min(16, delivery.deliveryCount - 1)));
-}
-
-/** The error of an output that a result would not show as it is; null for every other output. A retry returns the same. */
-function unstorable(output: unknown, encoding: Encoding): SwarmError | null {
-  try {
-    checkPlainData(output, "output", encoding);
-    return null;
-  } catch (error) {
-    const { message, field } = toSwarmError(error);
-    const advice = "return plain data: objects, arrays, strings, finite numbers, booleans and null";
-    return new TerminalError(`${message}; ${advice}`, { code: "internal", field });
-  }
-}
-
-/** The signed vote, when the office asks for one and the slot's agent can sign. */
-function voteOf(slot: Slot, { question }: Task, output: unknown): SignedVote | undefined {
-  if (question === undefined || !("seat" in question) || question.nonce === undefined) return undefined;
-  return slot.sign?.(question, output);
 }
 
 /** True when the task runs elsewhere: it has a route and came from its queue (I4), or it was handed off since (I6). */

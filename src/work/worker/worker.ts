@@ -323,7 +323,7 @@ class TaskWorker {
       const ballot = endingBallotOf(message);
       if (ballot === undefined) this.#cancelScope(scope);
       else this.#cancelQuestions(ballot);
-    } else this.#deliveries.inFlight.get(taskId)?.cancel(new CancelledError());
+    } else this.#deliveries.cancel(taskId);
   }
 
   #cancelScope(scope: string): void {

@@ -1,6 +1,7 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { utf8Bytes } from "../../../src/base/index.ts";
 import {
+  createSubjects,
   encode,
   PRIORITIES,
   RetryableError,
@@ -326,6 +327,28 @@ describe("cancelling", () => {
       agent: workforce.agentId,
       result: { attempt: 1, agent: workforce.agentId, ranMs: expect.any(Number) },
     });
+  });
+
+  it("a task whose cancel overtakes its delivery is not performed", async () => {
+    let isPerformed = false;
+    const { transport } = await swarm.work(async ({ task }) => {
+      if (task.id === "late") isPerformed = true;
+      return 1;
+    });
+    const client = await swarm.client();
+    const subjects = createSubjects(swarm.prefix);
+    const at = { capability: "echo", priority: "normal", scope: "-", taskId: "late" } as const;
+    const now = new Date().toISOString();
+    const times = { startedAt: now, finishedAt: now, queuedMs: 0, ranMs: 0 };
+    const error = { code: "cancelled", message: "the task was cancelled", retryable: false };
+    const result = { taskId: "late", status: "cancelled", error, attempt: 0, agent: "-", ...times };
+    await transport.log("results").append(subjects.result("echo", "-", "late"), encode(result));
+    transport.bus.publish(subjects.cancel("-", "late"), encode({}));
+    await transport.bus.flush();
+    await transport.log("tasks").append(subjects.task(at), encode({ capability: "echo" }));
+    await until(async () => ((await transport.log("tasks").info()).messages === 0 ? true : undefined));
+    await client.run({ capability: "echo" });
+    expect(isPerformed).toBe(false);
   });
 
   it("a scheduled task is cancelled", async () => {
