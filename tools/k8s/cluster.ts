@@ -75,7 +75,7 @@ export class Cluster {
     const { items } = JSON.parse(await this.kubectl(["get", "pods", "--output", "json"])) as { items: Pod[] };
     return items.flatMap(({ metadata, status }) => {
       const component = metadata.labels?.["app.kubernetes.io/component"] ?? "";
-      if (!["nats", "coordinator", "api", "agent"].includes(component)) return [];
+      if (!["nats", "coordinator", "api", "engine", "agent"].includes(component)) return [];
       const ready = status.conditions?.find(({ type }) => type === "Ready");
       const container = status.containerStatuses?.[0];
       const startedAt = container?.state.running?.startedAt;

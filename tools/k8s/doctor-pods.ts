@@ -29,6 +29,7 @@ export function findDoctorFaults(objects: readonly KubeObject[], secretPrefix = 
   const users = new Map([
     ["api", "api"],
     ["init", "init"],
+    ...(hasEngines(objects) ? [["engine", "engine"] as [string, string]] : []),
     ...(file.coordinators ?? []).map((id): [string, string] => [`coordinator/${id}`, id]),
     ...(file.classes ?? []).map(({ name }): [string, string] => [`agent/${name}`, `agent-${name}`]),
   ]);
@@ -66,6 +67,13 @@ const isTest = ({ annotations }: KubeObject["metadata"]) => annotations?.["helm.
 /** True when a process of the release has a key. */
 const hasUsers = (objects: readonly KubeObject[]) =>
   objects.some(({ kind, spec }) => kind !== "Pod" && JSON.stringify(spec ?? {}).includes("MURMUR_NKEY_FILE"));
+
+/** True when the release has engines: only then their key is there to be tried. */
+const hasEngines = (objects: readonly KubeObject[]) =>
+  objects.some(
+    ({ kind, metadata }) =>
+      kind === "Deployment" && metadata.labels?.["app.kubernetes.io/component"] === "engine",
+  );
 
 function roleOf({ containers }: DoctorPod): string {
   const args = containers[0]?.args ?? [];
