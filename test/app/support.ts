@@ -145,7 +145,11 @@ export function setupWorld(
     ...env,
   };
   // Paths that a process takes relative to its working directory, which this process does not share.
-  const paths = { MURMUR_DATA: join(directory, ".murmur"), MURMUR_AGENTS_DIR: join(directory, "agents") };
+  const paths = {
+    MURMUR_DATA: join(directory, ".murmur"),
+    MURMUR_AGENTS_DIR: join(directory, "agents"),
+    MURMUR_WORKFLOWS_DIR: join(directory, "workflows"),
+  };
   const split = (args: string) => args.split(" ").map((arg) => arg.replaceAll("%", " "));
   const start = (args: string, extra: Record<string, string> = {}) =>
     spawn(process.execPath, [...PROGRAM, ...split(args)], {

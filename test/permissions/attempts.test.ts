@@ -56,7 +56,7 @@ const PUBLISH: readonly Row[] = [
   [at("journal", { capability: "echo" }), "DCA"],
   [at("journal", { capability: "docs" }), "RCA"],
   [at("dead", { capability: "echo" }), "DCA"],
-  [at("later"), "DRCA"],
+  [at("later"), "CA"],
   [at("due", { capability: "echo" }), ""],
   [at("placed"), "DRC"],
   [at("submit"), ""],

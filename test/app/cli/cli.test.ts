@@ -146,7 +146,7 @@ test("help about a command, a group and the program is no error", async () => {
 /** The words of an example, as a shell would split them. */
 function splitExample(example: string): string[] {
   const line = example.replace(/ (?:[<>|]|&&) .*$/, "").replace(/\$\([^)]*\)/g, "substituted");
-  return [...line.matchAll(/(?:'([^']*)'|[^\s']+)+/g)].map(([word]) => word.replaceAll("'", ""));
+  return [...line.matchAll(/(?:'[^']*'|"[^"]*"|[^\s'"]+)+/g)].map(([word]) => word.replaceAll(/['"]/g, ""));
 }
 
 /** Runs a line of the real table until it would connect. */

@@ -162,5 +162,7 @@ export const NOT_SERVED: Readonly<Record<string, string>> = {
   "blob-put": "the API takes large bodies as they are",
   "blob-get": "the API answers with large bodies as they are",
   "journal-read": "it is for the hosts of agents, which have NATS",
+  "journal-trim": "it is for the hosts of agents, which have NATS",
+  "task-delay": "it is for the hosts of agents, which have NATS",
   "permission-advise": "it is for users of NATS",
 };
