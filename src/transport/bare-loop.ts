@@ -6,6 +6,7 @@ import type { JsMsg } from "@nats-io/jetstream";
 import { connect, headers } from "@nats-io/transport-node";
 import { utf8Text } from "../base/index.ts";
 import { DEFAULT_CLASS, lastToken, placedStream } from "../protocol/index.ts";
+import { startSubject } from "./bare-engine.ts";
 
 /** Loads the JetStream client at the first use: Murmur itself does not need it. */
 const loadJetStream = () => import("@nats-io/jetstream");
@@ -26,11 +27,16 @@ interface CountedLoop extends BareLoop {
   onJob: () => void;
 }
 
-/** Publishes `count` tasks, `inFlight` at a time, and waits for each `done` message. Resolves to latencies in ms. */
+/**
+ * Publishes `count` tasks, `inFlight` at a time, and waits for each `done` message. `isWorkflow`: starts runs of workflows in the place of
+ * tasks. Resolves to latencies in ms.
+ */
 export async function publishBare(
-  loop: CountedLoop & { body: Uint8Array; runId: string },
+  loop: CountedLoop & { body: Uint8Array; runId: string; isWorkflow?: boolean },
 ): Promise<Float64Array> {
-  const { prefix, capability, count, runId, onJob } = loop;
+  const { prefix, capability, count, runId, onJob, isWorkflow = false } = loop;
+  const subjectOf = (id: string) =>
+    isWorkflow ? startSubject(prefix, id) : `${prefix}.task.${capability}.normal.-.${id}`;
   const nc = await connect({ servers: loop.servers, noAsyncTraces: true });
   const { jetstream } = await loadJetStream();
   const js = jetstream(nc);
@@ -44,9 +50,9 @@ export async function publishBare(
       if (index >= count) return;
       startedMs[index] = performance.now();
       const id = `${runId}-${index}`;
-      js.publish(`${prefix}.task.${capability}.normal.-.${id}`, loop.body, { msgID: id }).catch(reject);
+      js.publish(subjectOf(id), loop.body, { msgID: id }).catch(reject);
     };
-    nc.subscribe(`${prefix}.done.${capability}.-.*`, {
+    nc.subscribe(`${prefix}.done.${isWorkflow ? "workflow" : capability}.-.*`, {
       callback: (_error, message) => {
         const id = lastToken(message.subject);
         const index = Number(id.slice(runId.length + 1));

@@ -14,6 +14,7 @@ export {
   objectSubjects,
   serverRequests,
 } from "./api-subjects.ts";
+export { engineBare } from "./bare-engine.ts";
 export {
   askBare,
   type BareLoop,

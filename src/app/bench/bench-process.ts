@@ -22,6 +22,7 @@ import {
   beatBare,
   connectNats,
   decideBare,
+  engineBare,
   performBare,
   publishBare,
   respondBare,
@@ -29,7 +30,8 @@ import {
   voteBare,
 } from "../../transport/index.ts";
 import { createHostDoor, createTaskClient, createWorker } from "../../work/index.ts";
-import { STEPS_PER_TASK } from "./figure.ts";
+import { STEPS_PER_RUN, STEPS_PER_TASK } from "./figure.ts";
+import { createRunner, startEngine } from "./workflow-processes.ts";
 
 /** The settings that a process of the benchmark gets at its start. */
 export interface ProcessSetup {
@@ -40,8 +42,10 @@ export interface ProcessSetup {
     | "bare-hub"
     | "bare-beat"
     | "bare-stepper"
+    | "bare-engine"
     | "agent"
     | "stepper"
+    | "engine"
     | "publisher"
     | "hub";
   servers: string;
@@ -66,6 +70,7 @@ export type ProcessOrder =
   | { op: "enqueue"; count: number; inFlight: number }
   | { op: "asks"; count: number; inFlight: number }
   | { op: "steps"; count: number; inFlight: number }
+  | { op: "workflows"; count: number; inFlight: number }
   | { op: "usage" };
 
 /**
@@ -135,6 +140,7 @@ async function openMurmurPublisher(setup: ProcessSetup): Promise<OrderRunner> {
   });
   const client = createTaskClient({ transport, meter, log });
   const link = { bus: transport.bus, subjects: createSubjects(setup.prefix) };
+  const runWorkflow = createRunner(transport, client, INPUT);
   return async (order) => {
     switch (order.op) {
       case "tasks":
@@ -170,10 +176,19 @@ async function openMurmurPublisher(setup: ProcessSetup): Promise<OrderRunner> {
             if (status !== "completed") throw new Error(`expected a completed task, got ${status}`);
           }),
         };
+      case "workflows":
+        return { latencies: await runPipelined(order.count, order.inFlight, runWorkflow) };
       case "usage":
         return { latencies: null };
     }
   };
+}
+
+async function openMurmurEngine({ servers, prefix }: ProcessSetup): Promise<OrderRunner> {
+  const log = createLogger({ name: "bench", level: "warn" });
+  const name = "bench engine";
+  await startEngine(await connectNats({ servers, prefix, name, log, meter: createMeter() }));
+  return async () => ({ latencies: null });
 }
 
 async function openMurmurAgent(setup: ProcessSetup): Promise<OrderRunner> {
@@ -266,7 +281,7 @@ async function openMurmurHub(setup: ProcessSetup): Promise<OrderRunner> {
 async function openBarePublisher(setup: ProcessSetup): Promise<OrderRunner> {
   const { servers, prefix } = setup;
   return async (order) => {
-    if (order.op !== "tasks" && order.op !== "ballots" && order.op !== "asks") return { latencies: null };
+    if (!("count" in order) || order.op === "enqueue" || order.op === "steps") return { latencies: null };
     const { count, inFlight } = order;
     if (order.op === "asks")
       return {
@@ -291,6 +306,7 @@ async function openBarePublisher(setup: ProcessSetup): Promise<OrderRunner> {
         body,
         runId: newId(),
         onJob,
+        isWorkflow: order.op === "workflows",
       }),
     };
   };
@@ -311,6 +327,13 @@ async function openBareVoter(setup: ProcessSetup): Promise<OrderRunner> {
   await new Promise<void>(
     (onReady) => void voteBare({ ...loop, signal: new AbortController().signal, onReady }),
   );
+  return async () => ({ latencies: null });
+}
+
+async function openBareEngine(setup: ProcessSetup): Promise<OrderRunner> {
+  const loop = { servers: setup.servers, prefix: setup.prefix, capability: "echo", inFlight: setup.inFlight };
+  const { signal } = new AbortController();
+  await new Promise<void>((onReady) => void engineBare({ ...loop, steps: STEPS_PER_RUN, signal, onReady }));
   return async () => ({ latencies: null });
 }
 
@@ -359,14 +382,22 @@ const OPENERS = {
   "bare-hub": openBareHub,
   "bare-beat": openBareBeat,
   "bare-stepper": openBareStepper,
+  "bare-engine": openBareEngine,
   hub: openMurmurHub,
   agent: openMurmurAgent,
   stepper: openMurmurStepper,
+  engine: openMurmurEngine,
   publisher: openMurmurPublisher,
 };
 
 /** The orders whose answer has a median. */
-const MEASURED_OPS: ReadonlySet<ProcessOrder["op"]> = new Set(["tasks", "ballots", "asks", "steps"]);
+const MEASURED_OPS: ReadonlySet<ProcessOrder["op"]> = new Set([
+  "tasks",
+  "ballots",
+  "asks",
+  "steps",
+  "workflows",
+]);
 
 /** Performs the orders of the parent until the parent closes the channel. */
 async function serve(): Promise<void> {

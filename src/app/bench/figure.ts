@@ -10,9 +10,13 @@ export const BENCH_SCENARIOS = [
   "idle",
   "queue",
   "permissions",
+  "workflows",
 ] as const;
 /** One measurement. */
 export type BenchScenario = (typeof BENCH_SCENARIOS)[number];
+
+/** The steps of each run of the scenario workflows, one after the other. */
+export const STEPS_PER_RUN = 5;
 
 /** The steps of each task that a stepper runs: so many that the cost of the task itself is about one percent. */
 export const STEPS_PER_TASK = 100;
