@@ -4,6 +4,7 @@ import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 import { parseAllDocuments } from "yaml";
 import { z } from "zod";
+import { streamSpecs } from "../../src/protocol/index.ts";
 import { hashOfInputs } from "../../tools/k8s/chart.ts";
 import { hashInFile, MANIFEST_SETS, manifestFile } from "../../tools/k8s/manifests.ts";
 import { type End, mayConnect } from "../../tools/k8s/network.ts";
@@ -196,4 +197,19 @@ describe("the NetworkPolicies", () => {
   test.each(rows)("way $way is open: $isOpen", ({ isOpen, way: [from, to, port, protocol = "TCP"] }) => {
     expect(mayConnect(policies, { from: ends[from]!, to: ends[to]!, port, protocol })).toBe(isOpen);
   });
+});
+
+test.each(MANIFEST_SETS)("the volumes of %s are larger than the storage that the streams reserve", (set) => {
+  const specs = streamSpecs("murmur");
+  const reservedBytes = specs.reduce((sum, { maxBytes = 0 }) => sum + maxBytes, 0);
+  const claim = z.object({
+    spec: z.object({ resources: z.object({ requests: z.object({ storage: z.string() }) }) }),
+  });
+  const sizes = sets.get(set)!.objects.flatMap(({ spec }) => {
+    const { volumeClaimTemplates = [] } = (spec ?? {}) as { volumeClaimTemplates?: unknown[] };
+    return volumeClaimTemplates.map((each) => claim.parse(each).spec.resources.requests.storage);
+  });
+  expect(sizes).toHaveLength(1);
+  const gibibytes = Number(/^(\d+)Gi$/.exec(sizes[0]!)?.[1]);
+  expect(gibibytes * 1024 ** 3).toBeGreaterThan(reservedBytes);
 });
