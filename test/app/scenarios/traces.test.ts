@@ -90,9 +90,9 @@ describe("one trace", () => {
       traceIdOf(taskId),
       (names) => names.includes("answer echo") && count(names, "process") === 2,
     );
-    const [send, ...rest] = spans;
-    expect(send).toMatchObject({ name: SEND, service: "murmur-api", kind: 4, parentId: "" });
-    const attempts = rest.filter(({ name }) => name === PROCESS);
+    const send = spans.find(({ name }) => name === SEND);
+    expect(send).toMatchObject({ service: "murmur-api", kind: 4, parentId: "" });
+    const attempts = spans.filter(({ name }) => name === PROCESS);
     expect(attempts.map(({ isError, attributes }) => [attributes["murmur.task.attempt"], isError])).toEqual([
       [1, true],
       [2, false],
@@ -157,8 +157,9 @@ describe("one trace", () => {
     );
     await nats.drain();
     const isWhole = (names: string[]) => names.includes("invoke_agent echo") && count(names, "process") === 1;
-    const [root] = await spansOf(traceIdOf("bare1"), isWhole);
-    expect(root).toMatchObject({ name: expect.stringMatching(/^process /), parentId: "", links: [] });
+    const spans = await spansOf(traceIdOf("bare1"), isWhole);
+    const roots = spans.filter(({ parentId }) => parentId === "");
+    expect(roots).toMatchObject([{ name: expect.stringMatching(/^process /), links: [] }]);
   });
 
   test("of a caller that does not sample it sends no span, and the task ends", async () => {
