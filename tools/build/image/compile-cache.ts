@@ -65,6 +65,8 @@ process.argv = [node, program, "--version"];
   process.exit(0);
 })();
 `;
+/** The most runs that look whether Node accepts each entry. */
+const MAX_LOOKS = 4;
 /** Node's own word on each entry that it loads. */
 const ACCEPTED = /V8 code cache for (.*) was accepted/g;
 const NOT_USED = /V8 code cache for .* was rejected.*|reading cache from .*\.\.\. (?!success).*/g;
@@ -102,15 +104,28 @@ export function prefillCompileCache(options: {
       writeFileSync(join(own, file), withFlagHash(readFileSync(join(made, file)), usual.flagHash));
     }
 
-    const told = run(loadIn(tree), {
-      ...cacheEnvironment(join(tree, cache)),
-      NODE_DEBUG_NATIVE: "COMPILE_CACHE",
-    });
-    const accepted = new Set(told.match(ACCEPTED)).size; // a module that is both imported and required is named twice
-    const refused = told.match(NOT_USED) ?? [];
-    if (accepted !== entries.length || refused.length > 0 || readdirSync(own).length !== entries.length) {
+    // The program loads some modules by itself while it ends, so that one run may load more than another.
+    const accepted = new Set<string>(); // a module that is both imported and required is named twice
+    let refused: string[] = [];
+    for (
+      let tries = 1;
+      accepted.size < entries.length && refused.length === 0 && tries <= MAX_LOOKS;
+      tries++
+    ) {
+      const told = run(loadIn(tree), {
+        ...cacheEnvironment(join(tree, cache)),
+        NODE_DEBUG_NATIVE: "COMPILE_CACHE",
+      });
+      for (const line of told.match(ACCEPTED) ?? []) accepted.add(line);
+      refused = told.match(NOT_USED) ?? [];
+    }
+    if (
+      accepted.size !== entries.length ||
+      refused.length > 0 ||
+      readdirSync(own).length !== entries.length
+    ) {
       throw new Error(
-        `this Node.js (${process.version}) accepts ${accepted} of ${entries.length} entries of the compile cache; build the image with the Node.js of the checkout. ${refused[0] ?? ""}`,
+        `this Node.js (${process.version}) accepts ${accepted.size} of ${entries.length} entries of the compile cache; build the image with the Node.js of the checkout. ${refused[0] ?? ""}`,
       );
     }
     renameSync(own, join(tree, cache, usual.folder.replace(/-\d+$/, `-${uid}`)));
