@@ -9,7 +9,7 @@ import { ACCESS_LEVELS } from "../../operations/operation.ts";
 const MAX_TOKENS = 10_000;
 /** The largest file, in characters: room for that many tokens with their capabilities. */
 const MAX_FILE_LENGTH = 4 * 1024 * 1024;
-/** The requests that a token may send in each second, where its line names no other number: half of what one api process answers. */
+/** The default rate of a token, in requests a second: a bound against a program that runs wild. */
 export const DEFAULT_RATE_PER_SECOND = 500;
 const MAX_RATE_PER_SECOND = 100_000;
 /** The random bytes of a token: 256 bits cannot be guessed, so its hash needs no salt and no slow function. */
