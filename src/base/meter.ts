@@ -5,22 +5,17 @@
 //     has no empty families, and no count is ever lost. A test holds the table to the scrapes of real processes.
 import { createRequire } from "node:module";
 import type { Registry } from "prom-client";
+import { LabelFolder, type LabelValues } from "./metrics/label-folder.ts";
+import { type ActiveSpan, HistogramSeries, NumberSeries } from "./metrics/series.ts";
 import { type Exporter, helpOf, type MetricSpec } from "./metrics/spec.ts";
 import { METRICS } from "./metrics/table.ts";
+
+export { OTHER } from "./metrics/label-folder.ts";
 
 /**
  * Loads the metrics library at the first use (30–100 ms of CPU time), so that programs without metrics start without it.
  */
 const loadLibrary = (): typeof import("prom-client") => createRequire(import.meta.url)("prom-client");
-
-/** The value of a label for everything beyond its bound (M1). */
-export const OTHER = "other";
-/** The most values of one label, by label: capabilities and groups come from the users of a swarm, and a swarm has at most some hundred. */
-const MAX_LABEL_VALUES: Readonly<Record<string, number>> = { capability: 256, group: 256, workflow: 256 };
-/** The most values of every other label: roles of one process, classes, routes, codes. The code itself makes fewer than 40. */
-const MAX_OTHER_VALUES = 64;
-/** The most characters of a value: a token of a subject has at most as many. */
-const MAX_LABEL_LENGTH = 64;
 
 /**
  * Metrics of Node.js that are left out. The names of the first three end as those of counters, so that `promtool check metrics` rejects
@@ -91,9 +86,6 @@ export type Meter = { readonly [K in keyof typeof METRICS]: HandleOf<(typeof MET
   startAtZero(values: Readonly<Record<string, readonly string[]>>): void;
 };
 
-/** The ids of the span that runs the present code. */
-type ActiveSpan = { readonly traceId: string; readonly spanId: string };
-
 /** The metrics of a process that exposes them. */
 export type RegisteredMeter = Meter & { readonly registry: Registry };
 
@@ -120,7 +112,10 @@ export function createMeter(
   const { exporter } = options;
   const folder = new LabelFolder();
   const isShown = ({ exporters }: MetricSpec) => exporter === undefined || exporters.includes(exporter);
-  const meter = makeMeter((spec) => new Live(spec, { registry, folder, isShown: isShown(spec), spanOf }));
+  const meter = makeMeter((spec) => {
+    const parts = { registry, folder, isShown: isShown(spec), spanOf };
+    return isHistogram(spec) ? new LiveHistogram(spec, parts) : new LiveNumber(spec as NumberSpec, parts);
+  });
   folder.onFold = (label) => meter.labelsFolded.inc({ label });
   return { registry, ...meter };
 }
@@ -138,17 +133,23 @@ export function describeMetrics(): readonly MetricFacts[] {
   return Object.values<MetricSpec>(METRICS).map((spec) => ({ ...spec, shownHelp: helpOf(spec) }));
 }
 
-/** Everything that the handles of all types can do. */
-interface AnyHandle {
-  inc(first?: Labels<string> | number, value?: number): void;
-  set(first: Labels<string> | number, value?: number): void;
-  observe(first: Labels<string> | number, value?: number): void;
-  replace(rows: readonly GaugeRow[]): void;
-  zero(labels: Labels<string>): void;
-  get(): Promise<MetricValues<string>>;
+/** The part of a handle that {@link Meter.startAtZero} needs. */
+interface Zeroed {
+  zero(labels: LabelValues): void;
 }
 
-function makeMeter(make: (spec: MetricSpec) => AnyHandle): Meter {
+type NumberSpec = MetricSpec & { readonly type: "counter" | "gauge" };
+const isHistogram = (spec: MetricSpec) => spec.type === "histogram";
+
+/** The parts that a metric shares with the others of its process. */
+interface LiveParts {
+  readonly registry: Registry;
+  readonly folder: LabelFolder;
+  readonly isShown: boolean;
+  readonly spanOf: (() => ActiveSpan | undefined) | undefined;
+}
+
+function makeMeter(make: (spec: MetricSpec) => Zeroed): Meter {
   const handles = Object.fromEntries(
     Object.entries<MetricSpec>(METRICS).map(([key, spec]) => [key, make(spec)]),
   );
@@ -172,7 +173,7 @@ function combinationsOf(
   );
 }
 
-const SILENT: AnyHandle = {
+const SILENT = {
   inc: () => undefined,
   set: () => undefined,
   observe: () => undefined,
@@ -181,146 +182,97 @@ const SILENT: AnyHandle = {
   get: async () => ({ values: [] }),
 };
 
-/** The known values of each label, for the metrics of one process (M1). */
-class LabelFolder {
-  readonly #known = new Map<string, Set<string>>();
-  onFold: (label: string) => void = () => undefined;
+/** A metric that its process shows, or will show once it counts (M2). */
+class Live<S extends NumberSeries | HistogramSeries> {
+  readonly #series: S;
+  readonly #registry: Registry;
+  isShown = false;
 
-  /** The labels as they are counted: the same object, unless a value is beyond its bound. */
-  fold(labels: Labels<string>): Labels<string> {
-    let folded: Labels<string> | undefined;
-    for (const label in labels) {
-      if (this.#isKnown(label, String(labels[label]))) continue;
-      folded ??= { ...labels };
-      folded[label] = OTHER;
-      this.onFold(label);
-    }
-    return folded ?? labels;
+  constructor(series: S, registry: Registry, isShown: boolean) {
+    this.#series = series;
+    this.#registry = registry;
+    if (isShown) this.#show();
   }
 
-  #isKnown(label: string, value: string): boolean {
-    let known = this.#known.get(label);
-    if (known === undefined) {
-      known = new Set();
-      this.#known.set(label, known);
-    }
-    if (known.has(value)) return true;
-    if (value.length > MAX_LABEL_LENGTH || known.size >= (MAX_LABEL_VALUES[label] ?? MAX_OTHER_VALUES))
-      return false;
-    known.add(value);
-    return true;
+  /** The series, to count with. */
+  protected get series(): S {
+    if (!this.isShown) this.#show();
+    return this.#series;
+  }
+
+  async get(): Promise<MetricValues<string>> {
+    const { values } = await this.#series.get();
+    return { values: values.map(({ labels, value }) => ({ labels, value })) };
+  }
+
+  #show(): void {
+    this.isShown = true;
+    this.#registry.registerMetric(this.#series as never); // of the metric, the registry reads `name` and `get` alone
   }
 }
 
-/** One metric of a registry. */
-class Live implements AnyHandle {
-  readonly #spec: MetricSpec;
-  readonly #registry: Registry;
+/** A counter or a gauge of a registry. */
+class LiveNumber extends Live<NumberSeries> {
+  readonly #takesLargest: boolean;
   readonly #folder: LabelFolder;
-  readonly #spanOf: (() => ActiveSpan | undefined) | undefined;
-  #metric: LibraryMetric;
-  #isShown: boolean;
 
-  constructor(
-    spec: MetricSpec,
-    parts: {
-      registry: Registry;
-      folder: LabelFolder;
-      isShown: boolean;
-      spanOf: (() => ActiveSpan | undefined) | undefined;
-    },
-  ) {
-    const { registry, folder, isShown, spanOf } = parts;
-    this.#spec = spec;
-    this.#spanOf = spanOf;
-    this.#registry = registry;
+  constructor(spec: NumberSpec, { registry, folder, isShown }: LiveParts) {
+    super(new NumberSeries(spec, folder), registry, isShown);
+    this.#takesLargest = spec.unit === "seconds" || spec.unit === "share";
     this.#folder = folder;
-    this.#isShown = isShown;
-    this.#metric = createMetric(spec, isShown ? [registry] : [], spanOf !== undefined);
   }
 
-  inc(first: Labels<string> | number = 1, value = 1): void {
-    if (!this.#isShown) this.#show();
-    if (typeof first === "number") this.#metric.inc?.(first);
-    else this.#metric.inc?.(this.#folder.fold(first), value);
+  inc(first: LabelValues | number = 1, value = 1): void {
+    if (typeof first === "number") this.series.add(undefined, first);
+    else this.series.add(first, value);
   }
 
-  set(first: Labels<string> | number, value = 0): void {
-    if (!this.#isShown) this.#show();
-    if (typeof first === "number") this.#metric.set?.(first);
-    else this.#metric.set?.(this.#folder.fold(first), value);
-  }
-
-  observe(first: Labels<string> | number, value = 0): void {
-    if (!this.#isShown) this.#show();
-    const labels = typeof first === "number" ? {} : this.#folder.fold(first);
-    const observed = typeof first === "number" ? first : value;
-    if (this.#spanOf === undefined) this.#metric.observe?.(labels, observed);
-    else {
-      const span = this.#spanOf();
-      const exemplarLabels = span === undefined ? {} : { trace_id: span.traceId, span_id: span.spanId };
-      this.#metric.observe?.({ labels, value: observed, exemplarLabels });
-    }
+  set(first: LabelValues | number, value = 0): void {
+    if (typeof first === "number") this.series.set(undefined, first);
+    else this.series.set(first, value);
   }
 
   replace(rows: readonly GaugeRow[]): void {
-    if (!this.#isShown && rows.length === 0) return;
-    if (!this.#isShown) this.#show();
-    this.#metric.reset();
-    const takesLargest = this.#spec.unit === "seconds" || this.#spec.unit === "share";
+    if (!this.isShown && rows.length === 0) return;
+    const { series } = this;
+    series.clear();
     const others = new Map<string, GaugeRow>();
     for (const { labels, value } of rows) {
       const folded = this.#folder.fold(labels);
       if (folded === labels) {
-        this.#metric.set?.(labels, value);
+        series.set(labels, value);
         continue;
       }
       const key = JSON.stringify(folded);
       const before = others.get(key)?.value;
-      const joined = before === undefined ? value : takesLargest ? Math.max(before, value) : before + value;
+      const joined =
+        before === undefined ? value : this.#takesLargest ? Math.max(before, value) : before + value;
       others.set(key, { labels: folded, value: joined });
     }
-    for (const { labels, value } of others.values()) this.#metric.set?.(labels, value);
+    for (const { labels, value } of others.values()) series.set(labels, value);
   }
 
-  zero(labels: Labels<string>): void {
-    if (!this.#isShown) return;
-    if (this.#spec.type === "histogram") this.#metric.zero?.(this.#folder.fold(labels));
-    else this.#metric.inc?.(this.#folder.fold(labels), 0);
-  }
-
-  get(): Promise<MetricValues<string>> {
-    return this.#metric.get() as Promise<MetricValues<string>>;
-  }
-
-  /** Exposes a metric that the table does not give to this process (M2). */
-  #show(): void {
-    this.#isShown = true;
-    this.#registry.registerMetric(this.#metric as never);
+  zero(labels: LabelValues): void {
+    if (this.isShown) this.series.add(labels, 0);
   }
 }
 
-/** The methods of the library's metrics that this file uses. */
-interface LibraryMetric {
-  inc?(first: Labels<string> | number, value?: number): void;
-  set?(first: Labels<string> | number, value?: number): void;
-  observe?(first: object, value?: number): void;
-  zero?(labels: object): void;
-  reset(): void;
-  get(): Promise<unknown>;
-}
+/** A histogram of a registry. */
+class LiveHistogram extends Live<HistogramSeries> {
+  readonly #spanOf: (() => ActiveSpan | undefined) | undefined;
 
-function createMetric(spec: MetricSpec, registers: Registry[], enableExemplars: boolean): LibraryMetric {
-  const { Counter, Gauge, Histogram } = loadLibrary();
-  const options = { name: spec.name, help: helpOf(spec), labelNames: [...spec.labels], registers };
-  switch (spec.type) {
-    case "counter":
-      return new Counter(options);
-    case "gauge":
-      return new Gauge(options);
-    case "histogram":
-      return new Histogram({ ...options, buckets: [...(spec.buckets ?? [])], enableExemplars });
-    default:
-      return spec.type satisfies never;
+  constructor(spec: MetricSpec, { registry, folder, isShown, spanOf }: LiveParts) {
+    super(new HistogramSeries(spec, folder), registry, isShown);
+    this.#spanOf = spanOf;
+  }
+
+  observe(first: LabelValues | number, value = 0): void {
+    const span = this.#spanOf?.();
+    if (typeof first === "number") this.series.observe(undefined, first, span);
+    else this.series.observe(first, value, span);
+  }
+
+  zero(labels: LabelValues): void {
+    if (this.isShown) this.series.start(labels);
   }
 }

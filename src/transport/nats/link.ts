@@ -15,7 +15,14 @@ import { RefusedReplies } from "../reply-subjects.ts";
 import type { Dialer } from "./dial.ts";
 import { fromApiError } from "./errors.ts";
 import { encodeHeaders, Outbox } from "./outbox.ts";
-import { afterArrived, type Inbox, type Receiver, Request, type RequestOptions } from "./request.ts";
+import {
+  afterArrived,
+  type Inbox,
+  type Receiver,
+  Request,
+  type RequestOp,
+  type RequestOptions,
+} from "./request.ts";
 import { readViolation, Violations } from "./violations.ts";
 
 /**
@@ -64,9 +71,6 @@ const DEFAULT_LEAVE_AFTER_MS = 10_000;
  * loop.
  */
 const MAX_IDLE_SUBSCRIPTIONS = 64;
-
-/** The kinds of requests to JetStream, as `murmur_nats_request_seconds` tells them apart. */
-export type RequestOp = "append" | "get" | "stream" | "consumer" | "other";
 
 /** The kind of a request to JetStream's API, by its path. */
 function opOf(path: string): RequestOp {
@@ -284,29 +288,27 @@ export class Link {
     return this.nc.info?.max_payload ?? 1024 * 1024;
   }
 
-  /** As {@link request}, for a request to JetStream: its time is measured. */
-  async measured(op: RequestOp, subject: string, data: Uint8Array, options: RequestOptions): Promise<Msg> {
-    const sentAtMs = performance.now();
-    try {
-      return await this.request(subject, data, options);
-    } finally {
-      this.#onRequest?.(op, (performance.now() - sentAtMs) / 1_000);
-    }
-  }
-
   /** Sends one request and waits for one reply. While disconnected it first waits for the connection, within `timeoutMs`. */
   request(subject: string, data: Uint8Array, options: RequestOptions): Promise<Msg> {
-    if (this.#state === "connected") return this.#send(subject, data, options, options.timeoutMs);
     const startedMs = performance.now();
-    return this.#waitForConnection(options).then(() => {
-      const leftMs = Math.max(1, options.timeoutMs - (performance.now() - startedMs));
-      return this.#send(subject, data, options, leftMs);
-    });
+    if (this.#state === "connected") return this.#send(subject, data, options, startedMs);
+    return this.#waitForConnection(options).then(
+      () => this.#send(subject, data, options, startedMs),
+      (error) => {
+        this.noteRequest(options.op, startedMs);
+        throw error;
+      },
+    );
   }
 
-  #send(subject: string, data: Uint8Array, options: RequestOptions, leftMs: number): Promise<Msg> {
+  /** Measures a request to JetStream that has ended. */
+  noteRequest(op: RequestOp | undefined, startedMs: number): void {
+    if (op !== undefined) this.#onRequest?.(op, (performance.now() - startedMs) / 1_000);
+  }
+
+  #send(subject: string, data: Uint8Array, options: RequestOptions, startedMs: number): Promise<Msg> {
     return new Promise<Msg>((resolve, reject) => {
-      new Request(this, subject, options, resolve, reject).send(data, leftMs);
+      new Request(this, subject, options, startedMs, resolve, reject).send(data);
     });
   }
 
@@ -331,7 +333,8 @@ export class Link {
   /** Calls the JetStream API. @throws SwarmError as `fromApiError` maps it. */
   async api<T>(path: string, body: unknown, options: { doing: string; timeoutMs?: number }): Promise<T> {
     const payload = body === undefined ? new Uint8Array() : utf8Bytes(JSON.stringify(body));
-    const reply = await this.measured(opOf(path), `$JS.API.${path}`, payload, {
+    const reply = await this.request(`$JS.API.${path}`, payload, {
+      op: opOf(path),
       timeoutMs: options.timeoutMs ?? 5_000,
       doing: options.doing,
     });

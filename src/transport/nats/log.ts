@@ -78,7 +78,8 @@ async function append(
   const sentAtMs = performance.now();
   let reply: Msg;
   try {
-    reply = await link.measured("append", subject, data, {
+    reply = await link.request(subject, data, {
+      op: "append",
       timeoutMs: options.timeoutMs ?? APPEND_TIMEOUT_MS,
       doing,
       headers: appendHeaders(options),
@@ -137,11 +138,11 @@ async function getDirect(
 ): Promise<Stored | null> {
   const doing = `read from ${stream}`;
   const at = subject === undefined ? stream : `${stream}.${subject}`;
-  const reply = await link.measured(
-    "get",
+  const reply = await link.request(
     `$JS.API.DIRECT.GET.${at}`,
     query === undefined ? EMPTY : encodeJson(query),
     {
+      op: "get",
       timeoutMs: READ_TIMEOUT_MS,
       doing,
     },

@@ -30,12 +30,17 @@ export interface Receiver {
   onOverdue?(): void;
 }
 
+/** The kinds of requests to JetStream, as `murmur_nats_request_seconds` tells them apart. */
+export type RequestOp = "append" | "get" | "stream" | "consumer" | "other";
+
 /** The options of a request. `doing` names the action in errors. */
 export interface RequestOptions {
   timeoutMs: number;
   doing: string;
   headers?: Headers | undefined;
   signal?: AbortSignal | undefined;
+  /** The kind of a request to JetStream: its time is measured. Other requests have none. */
+  op?: RequestOp | undefined;
 }
 
 /** The part of the link that a request uses. */
@@ -44,6 +49,8 @@ export interface RequestLink {
   publish(subject: string, data: Uint8Array, headers?: Headers, reply?: string): void;
   /** Makes the link call `onOverdue` of each receiver some time after its `overdueAtMs`. */
   watchOverdue(): void;
+  /** Measures a request that has ended, and began at `startedMs` (`performance.now()`). */
+  noteRequest(op: RequestOp | undefined, startedMs: number): void;
 }
 
 /**
@@ -68,6 +75,7 @@ export class Request implements Receiver {
   readonly #resolve: (reply: Msg) => void;
   readonly #reject: (error: unknown) => void;
   readonly #inbox: Inbox;
+  readonly #startedMs: number;
   #timer: NodeJS.Timeout | undefined;
   #onAbort: (() => void) | undefined;
   #isSettled = false;
@@ -77,27 +85,32 @@ export class Request implements Receiver {
     link: RequestLink,
     subject: string,
     options: RequestOptions,
+    startedMs: number,
     resolve: (reply: Msg) => void,
     reject: (error: unknown) => void,
   ) {
     this.#link = link;
     this.subject = subject;
     this.#options = options;
+    this.#startedMs = startedMs;
     this.#resolve = resolve;
     this.#reject = reject;
     this.#inbox = link.openInbox(this);
   }
 
-  send(data: Uint8Array, leftMs: number): void {
-    const { signal, headers } = this.#options;
+  send(data: Uint8Array): void {
+    const { signal, headers, timeoutMs } = this.#options;
     if (signal?.aborted === true) {
       this.#fail(signal.reason);
       return;
     }
-    if (leftMs >= LONG_WAIT_MS) {
-      this.overdueAtMs = performance.now() + leftMs;
+    if (timeoutMs >= LONG_WAIT_MS) {
+      this.overdueAtMs = this.#startedMs + timeoutMs;
       this.#link.watchOverdue();
-    } else this.#timer = setTimeout(() => afterArrived(() => this.onOverdue()), leftMs);
+    } else {
+      const leftMs = Math.max(1, this.#startedMs + timeoutMs - performance.now());
+      this.#timer = setTimeout(() => afterArrived(() => this.onOverdue()), leftMs);
+    }
     if (signal !== undefined) {
       this.#onAbort = () => this.#fail(signal.reason);
       signal.addEventListener("abort", this.#onAbort, { once: true });
@@ -140,6 +153,7 @@ export class Request implements Receiver {
   }
 
   #settle(): void {
+    if (!this.#isSettled) this.#link.noteRequest(this.#options.op, this.#startedMs);
     this.#isSettled = true;
     this.#inbox.close();
     clearTimeout(this.#timer);

@@ -32,6 +32,7 @@ async function setup() {
     },
     publish: () => undefined,
     watchOverdue: () => undefined,
+    noteRequest: () => undefined,
   };
   return {
     link: link as unknown as Link,
@@ -48,7 +49,7 @@ test("a reply that has already arrived counts, although the request's timeout is
   const { link, replyWhileBlocked } = await setup();
   const asked = new Promise<Msg>((resolve, reject) => {
     const options = { timeoutMs: TIMEOUT_MS, doing: "ask" };
-    new Request(link, "x", options, resolve, reject).send(new Uint8Array(), TIMEOUT_MS);
+    new Request(link, "x", options, performance.now(), resolve, reject).send(new Uint8Array());
   });
   replyWhileBlocked(7);
   expect((await asked).data).toEqual(Uint8Array.of(7));
@@ -68,7 +69,9 @@ test("without a reply, a scatter and a request end after their timeout", async (
     [],
   );
   const asked = new Promise<Msg>((resolve, reject) => {
-    new Request(link, "x", { timeoutMs: 1, doing: "ask" }, resolve, reject).send(new Uint8Array(), 1);
+    new Request(link, "x", { timeoutMs: 1, doing: "ask" }, performance.now(), resolve, reject).send(
+      new Uint8Array(),
+    );
   });
   await expect(asked).rejects.toMatchObject({ code: "unavailable" });
 });
