@@ -15,7 +15,7 @@ import {
   newInstanceId,
   type RestartPolicy,
 } from "../base/index.ts";
-import { type AgentState, type AgentStatus, SwarmError } from "../protocol/index.ts";
+import { type AgentState, type AgentStatus, SwarmError, type WaitingReason } from "../protocol/index.ts";
 import { codeOfThrown } from "../work/index.ts";
 import type { AgentAccess, AgentTask } from "./define/context.ts";
 import type { AgentDefinition, ExecLimits } from "./define/define.ts";
@@ -46,6 +46,8 @@ export interface AgentHostPort extends RunPorts {
   readonly agentClass: string;
   readonly version: string;
   readonly restart: RestartPolicy | undefined;
+  /** The state of the agent's lifecycle has changed. */
+  onStateChange(): void;
   /** Asks the host to call `agent.sync()` at the end of this turn of the event loop. */
   syncAtTurnEnd(agent: Agent): void;
   /**
@@ -127,6 +129,11 @@ export class Agent implements RunOwner {
     return this.#state;
   }
 
+  /** The reason why the agent waits; null while it does not. */
+  get waiting(): WaitingReason | null {
+    return this.state === "waiting" ? this.slots.waitingReason() : null;
+  }
+
   /** True in a final state: the agent never takes work again. */
   get isEnded(): boolean {
     return FINAL_STATES.has(this.#state);
@@ -156,14 +163,13 @@ export class Agent implements RunOwner {
   }
 
   status(): AgentStatus {
-    const { definition } = this;
-    const state = this.state;
+    const { definition, state } = this;
     return {
       id: this.id,
       role: definition.name,
       capabilities: [...definition.capabilities],
       state,
-      waiting: state === "waiting" ? this.slots.waitingReason() : null,
+      waiting: this.waiting,
       ...(this.#machineState === undefined || this.slots.used === 0 ? {} : { doing: this.#machineState }),
       slots: { used: this.slots.used, total: this.slots.total },
       loop: this.#loop,
@@ -306,7 +312,7 @@ export class Agent implements RunOwner {
 
   #send(event: LifecycleEvent): void {
     if (this.isEnded) return;
-    this.#actor.send(event);
+    this.#transition(event);
     const accepting = ACCEPTING_STATES.has(this.#state);
     if (accepting === this.isAccepting) return;
     this.isAccepting = accepting;
@@ -318,8 +324,13 @@ export class Agent implements RunOwner {
     this.#needsSync = false;
     const phase = this.slots.phase();
     if (this.isAccepting) {
-      if (phase !== this.#state) this.#actor.send(PHASE_EVENTS[phase]);
+      if (phase !== this.#state) this.#transition(PHASE_EVENTS[phase]);
     } else if (phase === "idle" && this.#state === "draining") void this.#end(PHASE_EVENTS.idle);
+  }
+
+  #transition(event: LifecycleEvent): void {
+    this.#actor.send(event);
+    this.#host.onStateChange();
   }
 
   #rejectIfLeaving(verb: string): void {

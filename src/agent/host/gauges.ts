@@ -1,32 +1,39 @@
 // The gauges of a host's agents. The host updates them every {@link GAUGES_INTERVAL_MS}, so that a scrape reads nothing.
 import type { GaugeRow, Meter } from "../../base/index.ts";
-import { AGENT_STATES, type AgentStatus, WAITING_REASONS } from "../../protocol/index.ts";
+import { AGENT_STATES, type AgentState, WAITING_REASONS, type WaitingReason } from "../../protocol/index.ts";
 
 /** The time between two updates of the gauges, in ms: a tenth of the usual interval of scrapes, and 10,000 agents cost 1 % of a core. */
 export const GAUGES_INTERVAL_MS = 1_000;
 
-/** One agent as its gauges see it. */
+/** One agent as its gauges see it. An agent is one itself: a status of each agent would be 2 KB of garbage a second. */
 export interface MeasuredAgent {
-  readonly status: AgentStatus;
-  /** The time since the last turn of its work loop, in ms. */
-  readonly progressAgeMs: number;
+  readonly definition: { readonly name: string };
+  readonly state: AgentState;
+  readonly waiting: WaitingReason | null;
+  readonly slots: { readonly used: number; readonly total: number };
+  /** When its work loop last turned, Unix ms. */
+  readonly turnedAtMs: number;
 }
 
 type AgentsMeter = Pick<Meter, "agents" | "agentSlots" | "agentWaiting" | "agentProgressAgeSeconds">;
 
 /** Sets the gauges from `agents`; combinations that do not occur are 0. Stopped agents have left, and so have their roles. */
-export function showGauges(meter: AgentsMeter, agents: Iterable<MeasuredAgent>): void {
+export function showGauges(meter: AgentsMeter, agents: Iterable<MeasuredAgent>, nowMs: number): void {
   const roles = new Map<string, RoleCounts>();
-  for (const { status, progressAgeMs } of agents) {
-    if (status.state === "stopped") continue;
-    const counts = roles.get(status.role) ?? newCounts();
-    roles.set(status.role, counts);
-    counts.states.set(status.state, (counts.states.get(status.state) ?? 0) + 1);
-    const { waiting, slots } = status;
+  for (const agent of agents) {
+    const { state, waiting, slots } = agent;
+    if (state === "stopped") continue;
+    const role = agent.definition.name;
+    let counts = roles.get(role);
+    if (counts === undefined) {
+      counts = newCounts();
+      roles.set(role, counts);
+    }
+    counts.states.set(state, (counts.states.get(state) ?? 0) + 1);
     if (waiting !== null) counts.waiting.set(waiting, (counts.waiting.get(waiting) ?? 0) + 1);
     counts.used += slots.used;
-    if (status.state !== "failed") counts.free += slots.total - slots.used;
-    if (slots.used > 0) counts.progressAgeMs = Math.max(counts.progressAgeMs, progressAgeMs);
+    if (state !== "failed") counts.free += slots.total - slots.used;
+    if (slots.used > 0) counts.progressAgeMs = Math.max(counts.progressAgeMs, nowMs - agent.turnedAtMs);
   }
   const byRole = [...roles];
   meter.agents.replace(

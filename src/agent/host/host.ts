@@ -80,6 +80,8 @@ class AgentHost implements Host, AgentHostPort {
   #onQuiet: (() => void)[] = [];
   #cancelHeartbeat: (() => void) | undefined;
   #cancelGauges: (() => void) | undefined;
+  /** True after a change that the gauges do not show yet. */
+  #gaugesAreStale = true;
   /** The turns of work loops by role in this turn of the event loop: a label costs more than the addition. */
   readonly #turns = new Map<string, number>();
   #stopping = false;
@@ -175,7 +177,12 @@ class AgentHost implements Host, AgentHostPort {
     return agent.countedFree > 0 ? agent.take(capability, false) : "busy";
   }
 
+  onStateChange(): void {
+    this.#gaugesAreStale = true;
+  }
+
   onAvailabilityChange(agent: Agent, cause: AgentSlot | undefined): void {
+    this.#gaugesAreStale = true;
     const pools = this.#poolsOf.get(agent.definition) ?? [];
     const free = agent.isAccepting ? agent.slots.free : 0;
     const delta = free - agent.countedFree;
@@ -260,19 +267,14 @@ class AgentHost implements Host, AgentHostPort {
   }
 
   #showGauges(): void {
-    const nowMs = this.clock.now();
-    showGauges(
-      this.#options.meter,
-      Array.from(this.#agents.values(), (agent) => ({
-        status: agent.status(),
-        progressAgeMs: Math.max(0, nowMs - agent.turnedAtMs),
-      })),
-    );
+    this.#gaugesAreStale = this.#used > 0;
+    showGauges(this.#options.meter, this.#agents.values(), this.clock.now());
   }
 
   #keepGauges(): void {
     this.#cancelGauges = this.clock.after(GAUGES_INTERVAL_MS, () => this.#keepGauges());
-    this.#showGauges();
+    // The gauges of busy agents change without an event: what they wait for, and the time since their last turn.
+    if (this.#gaugesAreStale || this.#used > 0) this.#showGauges();
   }
 
   onAgentRestart(agent: Agent): void {
