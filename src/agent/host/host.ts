@@ -273,7 +273,7 @@ class AgentHost implements Host, AgentHostPort {
 
   #keepGauges(): void {
     this.#cancelGauges = this.clock.after(GAUGES_INTERVAL_MS, () => this.#keepGauges());
-    // The gauges of busy agents change without an event: what they wait for, and the time since their last turn.
+    // Two gauges of busy agents change without an event: the reason of a wait, and the time since the last turn.
     if (this.#gaugesAreStale || this.#used > 0) this.#showGauges();
   }
 
