@@ -16,7 +16,7 @@ import {
 import type { Transport } from "../../transport/index.ts";
 import type { LaterStore } from "../ports.ts";
 import { isBlobRef, packLarge, unpack, unpackBlob } from "../stores/bodies.ts";
-import { isScopeMarked } from "../stores/scopes.ts";
+import type { ScopeMarks } from "../stores/scopes.ts";
 import type { InFlightTask, KnownTask } from "./in-flight.ts";
 
 /**
@@ -37,8 +37,9 @@ export function createAdmission(parts: {
   subjects: Subjects;
   clock: Clock;
   later: LaterStore;
+  scopes: ScopeMarks;
 }) {
-  const { transport, subjects, clock, later } = parts;
+  const { transport, subjects, clock, later, scopes } = parts;
 
   return { readTask, nakIfTakenAway, refuseBeforeStart, earlyDueMs, moveToLater };
 
@@ -81,20 +82,24 @@ export function createAdmission(parts: {
   }
 
   /**
-   * The reason why the task must end without an attempt (cancelled, or past its deadline), or null. A task of a scope needs a
-   * promise: the host reads the mark of the scope.
+   * The reason why the task must end without an attempt (cancelled, or past its deadline), or null. A task of a scope may need
+   * a promise: the host reads the mark of the scope.
    * @throws SwarmError `unavailable`.
    */
   function refuseBeforeStart(inFlight: InFlightTask): StartRefusal | null | Promise<StartRefusal | null> {
     const { at, isBallotQuestion } = inFlight;
     // The scope of a ballot's question is the ballot's id; a question ends with its ballot.
     if (at.scope === NO_SCOPE || isBallotQuestion) return refuseNow(inFlight);
-    return refuseCancelledScope(inFlight);
+    const marked = scopes.isMarked(at.scope);
+    return marked === false ? refuseNow(inFlight) : refuseCancelledScope(inFlight, marked);
   }
 
-  async function refuseCancelledScope(inFlight: InFlightTask): Promise<StartRefusal | null> {
-    const { scope } = inFlight.at;
-    if (await isScopeMarked(transport, scope)) {
+  async function refuseCancelledScope(
+    inFlight: InFlightTask,
+    marked: boolean | Promise<boolean>,
+  ): Promise<StartRefusal | null> {
+    if (await marked) {
+      const { scope } = inFlight.at;
       return { status: "cancelled", error: new CancelledError(`the scope ${scope} was cancelled`) };
     }
     return refuseNow(inFlight); // after the read: the broadcast may have come meanwhile

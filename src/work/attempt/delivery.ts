@@ -42,6 +42,7 @@ import type { HostDoor, Slot } from "../ports.ts";
 import { StepRecorder } from "../steps/recorder.ts";
 import { createJournal, handedOffTo, type Journal } from "../stores/journal.ts";
 import { buryUnreadable, createResultStore, type ResultStore } from "../stores/results.ts";
+import type { ScopeMarks } from "../stores/scopes.ts";
 import { createOwnDoor } from "../stores/trail.ts";
 import { createAdmission } from "./admission.ts";
 import { type AttemptEnd, type AttemptEvents, RunningAttempt, TICK_MS } from "./attempt.ts";
@@ -80,6 +81,8 @@ export interface DeliveryParts {
   tracer: Tracer;
   /** For a host whose user may touch its own subjects only; default: this process uses the streams itself. */
   door?: HostDoor | undefined;
+  /** The marks of cancelled scopes. */
+  scopes: ScopeMarks;
   /** False once the process drains: a task that has not started by then goes back to the queue. */
   isAccepting(): boolean;
 }

@@ -1,6 +1,6 @@
 // Cancelled scopes: a bucket with one mark for each. A host reads the mark by its key when a task of a scope starts, and the
 // broadcast stops the tasks that run: so a host needs no right to list the scopes, or to follow them.
-import { utf8Bytes } from "../../base/index.ts";
+import { type Clock, dropOldest, utf8Bytes } from "../../base/index.ts";
 import { NO_SCOPE } from "../../protocol/index.ts";
 import type { Transport } from "../../transport/index.ts";
 
@@ -14,4 +14,53 @@ export async function markScope(transport: Transport, scope: string, nowMs: numb
 /** True when the scope was cancelled; reads the bucket. @throws SwarmError `unavailable`. */
 export async function isScopeMarked(transport: Transport, scope: string): Promise<boolean> {
   return scope !== NO_SCOPE && (await transport.bucket("cancelled").get(scope)) !== null;
+}
+
+/**
+ * How long a host starts tasks of a scope without another look for its mark, in ms. The steps of a workflow share one scope, and each look
+ * costs a read. The broadcast of a cancel ends this time at once, so the bound counts only when a broadcast was lost.
+ */
+const UNMARKED_MS = 1_000;
+/** The most scopes that a host remembers, some 100 bytes each. */
+const MAX_UNMARKED = 10_000;
+
+/**
+ * The marks of scopes as one host sees them.
+ *
+ * M1  A read that began before a broadcast says nothing about the time after it, so its answer is not remembered.
+ */
+export class ScopeMarks {
+  readonly #transport: Transport;
+  readonly #clock: Clock;
+  /** The scopes that had no mark, with the time until which no look is needed. */
+  readonly #unmarked = new Map<string, number>();
+  #broadcasts = 0;
+
+  constructor(parts: { transport: Transport; clock: Clock }) {
+    this.#transport = parts.transport;
+    this.#clock = parts.clock;
+  }
+
+  /** True when the scope was cancelled; a promise when the host must read the mark. @throws SwarmError `unavailable`. */
+  isMarked(scope: string): boolean | Promise<boolean> {
+    return (this.#unmarked.get(scope) ?? 0) > this.#clock.now() ? false : this.#look(scope);
+  }
+
+  async #look(scope: string): Promise<boolean> {
+    const broadcasts = this.#broadcasts;
+    const isMarked = await isScopeMarked(this.#transport, scope);
+    if (!isMarked && broadcasts === this.#broadcasts) {
+      this.#unmarked.delete(scope); // the newest last, so that the oldest are dropped
+      this.#unmarked.set(scope, this.#clock.now() + UNMARKED_MS);
+      dropOldest(this.#unmarked, MAX_UNMARKED);
+    }
+    return isMarked;
+  }
+
+  /** A broadcast told that a scope was cancelled; without a scope: broadcasts may have been lost. */
+  forget(scope?: string): void {
+    this.#broadcasts++; // M1
+    if (scope === undefined) this.#unmarked.clear();
+    else this.#unmarked.delete(scope);
+  }
 }

@@ -40,7 +40,7 @@ import { Returns } from "../attempt/redelivery.ts";
 import type { Permit } from "../limits/limiter.ts";
 import type { CapabilityLimits, HostDoor, Slot, Workforce } from "../ports.ts";
 import { endingBallotOf } from "../stores/messages.ts";
-import { isScopeMarked } from "../stores/scopes.ts";
+import { isScopeMarked, ScopeMarks } from "../stores/scopes.ts";
 import { Allowance } from "./allowance.ts";
 import { type NotStarted, PlacedQueue, type PlacedTask } from "./placed-queue.ts";
 import { noteSurplus, type QueueFeed } from "./pulls.ts";
@@ -122,6 +122,7 @@ class TaskWorker {
   readonly #workforce: Workforce;
   readonly #subjects: Subjects;
   readonly #allowance: Allowance;
+  readonly #scopes: ScopeMarks;
   readonly #deliveries: DeliveryHandler;
   readonly #feeds: QueueFeeds;
   readonly #placed: PlacedQueue;
@@ -144,6 +145,7 @@ class TaskWorker {
     this.#clock = clock;
     this.#workforce = workforce;
     this.#subjects = subjects;
+    this.#scopes = new ScopeMarks({ transport, clock });
     this.#allowance = new Allowance({
       ...shared,
       hostId,
@@ -160,6 +162,7 @@ class TaskWorker {
       tracer: parts.tracer ?? NO_TRACER,
       permitFor: (task) => this.#allowance.permitFor(task),
       hasKey: (task) => this.#allowance.hasKey(task),
+      scopes: this.#scopes,
       returns,
       isAccepting: () => this.#isAccepting,
     });
@@ -191,6 +194,7 @@ class TaskWorker {
       bus.subscribe(filters.allCancels, (message) => this.#onCancel(message)),
       this.#transport.onState((state) => {
         if (state !== "connected") return;
+        this.#scopes.forget(); // a broadcast may have been lost
         this.wake();
         void this.#cancelMarkedScopes();
       }),
@@ -328,6 +332,7 @@ class TaskWorker {
 
   #cancelScope(scope: string): void {
     if (scope === NO_SCOPE) return;
+    this.#scopes.forget(scope);
     for (const inFlight of this.#deliveries.inFlight.values()) {
       if (inFlight.at.scope === scope && !inFlight.isBallotQuestion)
         inFlight.cancel(new CancelledError(`the scope ${scope} was cancelled`));

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, expect, onTestFinished, test } from "vitest";
+import { ManualClock } from "../../../src/base/index.ts";
 import { createSubjects, encode } from "../../../src/protocol/index.ts";
-import { isScopeMarked, markScope } from "../../../src/work/stores/scopes.ts";
+import { isScopeMarked, markScope, ScopeMarks } from "../../../src/work/stores/scopes.ts";
 import { type NatsServer, startNatsServer } from "../../support/nats-server.ts";
 import { TestSwarm, untilState } from "../support.ts";
 
@@ -53,4 +54,39 @@ test("the broadcast stops the running tasks of the scope, and no others", async 
   expect(await client.result("one")).toMatchObject({ status: "cancelled" });
   resolve();
   expect(await client.result("two")).toMatchObject({ status: "completed", output: "ran" });
+});
+
+test("a host reads the mark of a scope once in a second, and anew after a broadcast", async () => {
+  let reads = 0;
+  const gates: (() => void)[] = [];
+  const bucket = {
+    get: async () => {
+      reads++;
+      await new Promise<void>((resolve) => gates.push(resolve));
+      return null;
+    },
+  };
+  const clock = new ManualClock(0);
+  const marks = new ScopeMarks({ transport: { bucket: () => bucket } as never, clock });
+  const look = async () => {
+    const marked = marks.isMarked("w1");
+    gates.shift()?.();
+    return marked;
+  };
+  expect(await look()).toBe(false);
+  expect(marks.isMarked("w1")).toBe(false); // remembered: no promise, so no read
+  expect(reads).toBe(1);
+  clock.advance(1_000);
+  expect(await look()).toBe(false);
+  expect(reads).toBe(2);
+  marks.forget("w1");
+  const late = marks.isMarked("w1");
+  marks.forget("w1"); // during the read
+  gates.shift()?.();
+  expect(await late).toBe(false);
+  expect(await look()).toBe(false);
+  expect(reads, "the answer of a read that a broadcast overtook is not remembered").toBe(4);
+  marks.forget();
+  expect(await look()).toBe(false);
+  expect(reads).toBe(5);
 });
