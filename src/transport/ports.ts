@@ -142,6 +142,9 @@ export interface Stored extends Incoming {
   readonly storedAtMs: number;
 }
 
+/** A stored message without its body. */
+export type StoredHead = Omit<Stored, "data">;
+
 /** The counts of one stream. */
 export interface LogInfo {
   messages: number;
@@ -188,6 +191,12 @@ export interface Log {
    * @throws SwarmError `unavailable` when it cannot start.
    */
   tail(options: { afterSeq: number; onStored: (stored: Stored) => void }): Promise<Subscription>;
+  /**
+   * Calls `onLast` with the last message of each subject that matches `filter`, without its body, in the order of the stream. Resolves after
+   * the last one; true when there are more than `max`. A message that is stored meanwhile may come, too, as a second one of its subject.
+   * @throws SwarmError `unavailable` when it cannot start, and when the transport is closed first.
+   */
+  lasts(options: { filter: string; max: number; onLast: (stored: StoredHead) => void }): Promise<boolean>;
   /** The number of messages of each subject that matches `filter`; at most `max` subjects (default 10,000). */
   subjects(filter: string, options?: { max?: number }): Promise<Map<string, number>>;
   /** The counts of the stream now. */

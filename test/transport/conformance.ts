@@ -630,6 +630,33 @@ export function describeTransport(title: string, start: () => Promise<Implementa
         expect(came).toHaveLength(3);
       });
 
+      test("the last message of each subject comes once, without its body, up to a bound", async () => {
+        const { transport, subjects } = await setup();
+        const log = transport.log("journal");
+        const add = (id: string, count: number) =>
+          log.append(subjects.journal("echo", id), text("body"), { headers: { Count: String(count) } });
+        for (const [id, count] of [
+          ["a", 1],
+          ["b", 1],
+          ["a", 2],
+          ["c", 1],
+        ] as const)
+          await add(id, count);
+        const look = async (filter: string, max = 10) => {
+          const heads: string[] = [];
+          const isCut = await log.lasts({
+            ...{ filter, max },
+            onLast: ({ subject, seq, header }) =>
+              heads.push(`${subject.split(".").at(-1)} ${seq} ${header("Count")}`),
+          });
+          return { heads, isCut };
+        };
+        const all = `${transport.prefix}.journal.*.*`;
+        expect(await look(all)).toEqual({ heads: ["b 2 1", "a 3 2", "c 4 1"], isCut: false });
+        expect(await look(all, 2)).toEqual({ heads: ["b 2 1", "a 3 2"], isCut: true });
+        expect(await look(subjects.journal("echo", "none"))).toEqual({ heads: [], isCut: false });
+      });
+
       test("the error of a rejected expectation gives the last sequence", async () => {
         const { transport, prefix } = await setup();
         const log = transport.log("office");

@@ -110,6 +110,13 @@ export class MemoryStream {
     return stored === undefined ? null : toStored(stored);
   }
 
+  /** The last message of each matching subject, in the order of the stream. */
+  lasts(filter: string): Stored[] {
+    this.#expire();
+    const seqs = [...this.#sequencesMatching(filter)].map((found) => found.at(-1)!).sort((a, b) => a - b);
+    return seqs.map((seq) => toStored(this.#stored.get(seq)!));
+  }
+
   *read(options: {
     filter?: string | undefined;
     fromSeq?: number | undefined;

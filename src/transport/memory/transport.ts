@@ -195,6 +195,11 @@ function createMemoryLog(connection: MemoryConnection, name: string): Log {
       await connection.wire.flush();
       return { close };
     },
+    async lasts({ filter, max, onLast }) {
+      const found = stream().lasts(filter);
+      for (const stored of found.slice(0, max)) onLast(stored);
+      return found.length > max;
+    },
     subjects: async (filter, options) => stream().subjects(filter, options?.max ?? DEFAULT_MAX_SUBJECTS),
     info: async () => stream().info(),
     purge: async (options = {}) => {

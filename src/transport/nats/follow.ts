@@ -5,7 +5,7 @@
 import { createInbox, type Msg } from "@nats-io/nats-core";
 import { type BackoffPolicy, backoffDelayMs, newId, systemChance } from "../../base/index.ts";
 import { SwarmError } from "../../protocol/index.ts";
-import type { Stored, Subscription } from "../ports.ts";
+import type { Stored, StoredHead, Subscription } from "../ports.ts";
 import { isFlowSubject } from "../reply-subjects.ts";
 import { readAckSubject } from "./ack-subject.ts";
 import type { Link } from "./link.ts";
@@ -76,6 +76,33 @@ export async function tail(
   await follower.start();
   await follower.caughtUp;
   return follower;
+}
+
+/**
+ * Delivers the last message of each subject, without bodies, and ends; true when there are more than `max`.
+ * @throws SwarmError `unavailable` when the consumer cannot be created, and when the connection is closed first.
+ */
+export async function readLasts(
+  link: Link,
+  options: { stream: string; filter: string; max: number; onLast: (stored: StoredHead) => void },
+): Promise<boolean> {
+  const { stream, filter, max, onLast } = options;
+  const cut = Promise.withResolvers<true>();
+  let left = max;
+  const onMessage = (message: Msg, at: { seq: number; storedAtMs: number }) => {
+    if (--left < 0) cut.resolve(true);
+    else onLast({ ...at, subject: message.subject, header: (name) => headerOf(message, name) });
+  };
+  const follower = new Follower(link, { stream, filter, headersOnly: true, onMessage, pace: WATCH_PACE });
+  try {
+    await follower.start();
+    const isCut = await Promise.race([follower.caughtUp.then(() => false), cut.promise]);
+    if (link.state === "closed")
+      throw new SwarmError("unavailable", `read the last messages of ${stream}: the connection is closed`);
+    return isCut;
+  } finally {
+    follower.close();
+  }
 }
 
 interface FollowerOptions {

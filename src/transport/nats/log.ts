@@ -1,5 +1,5 @@
-// One stream as a log, over JetStream's API subjects (ADR-31 for direct gets). Only `tail` creates a consumer (in
-// follow.ts); the other calls create none, so they also work on work queues.
+// One stream as a log, over JetStream's API subjects (ADR-31 for direct gets). Only `tail` and `lasts` create a
+// consumer (in follow.ts); the other calls create none, so they also work on work queues.
 
 import type { Msg } from "@nats-io/nats-core";
 import { utf8Bytes } from "../../base/index.ts";
@@ -9,7 +9,7 @@ import { DEFAULT_MAX_SUBJECTS } from "../limits.ts";
 import { APPEND_TIMEOUT_MS, type AppendOptions, type Log, type LogInfo, type Stored } from "../ports.ts";
 import { appendHeaders } from "../stream-headers.ts";
 import { fromApiError } from "./errors.ts";
-import { tail } from "./follow.ts";
+import { readLasts, tail } from "./follow.ts";
 import { type Link, parseReply } from "./link.ts";
 import { headerOf } from "./message-headers.ts";
 import { notPermitted } from "./violations.ts";
@@ -37,6 +37,7 @@ export function createNatsLog(link: Link, stream: string): Log {
     next: (filter, seq) => getFromLeader(link, stream, { seq, next_by_subj: filter }),
     read: (options) => read(link, stream, options ?? {}),
     tail: (options) => tail(link, { stream, ...options }),
+    lasts: (options) => readLasts(link, { stream, ...options }),
     subjects: (filter, options) => subjects(link, stream, filter, options?.max ?? DEFAULT_MAX_SUBJECTS),
     info: () => info(link, stream),
     async purge(options) {
