@@ -49,4 +49,7 @@ export {
   WRITES,
   type WriteName,
 } from "./requests.ts";
+export type { RunSink } from "./schedules/run-starter.ts";
 export { createScheduler } from "./schedules/scheduler.ts";
+export { MAX_BACKFILL, MAX_RUN_SCHEDULE_ID, OVERLAPS, type ScheduledRun } from "./schedules/schedules.ts";
+export { ticksBetween, whenSchema } from "./schedules/ticks.ts";

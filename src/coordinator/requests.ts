@@ -19,7 +19,7 @@ import { type LockAcquireReply, viewLocks } from "./locks/locks.ts";
 import { takePage } from "./pages.ts";
 import { viewPauses } from "./pauses/pauses.ts";
 import type { AgentPage, ShownAgent } from "./registry/view.ts";
-import { type ScheduledTask, viewSchedules } from "./schedules/schedules.ts";
+import { type ScheduledRun, type ScheduledTask, viewSchedules } from "./schedules/schedules.ts";
 import { firstTickMs, whenSchema } from "./schedules/ticks.ts";
 import { type OfficeCommand, type OfficeState, officeCommands } from "./state.ts";
 
@@ -45,6 +45,7 @@ export const WRITES = [
   "config-set",
   "schedule-set",
   "schedule-remove",
+  "schedule-backfill",
   "budget-set",
   "budget-remove",
   "budget-reserve",
@@ -78,11 +79,14 @@ interface Writes {
     input: {
       id: string;
       when: z.input<typeof whenSchema>;
-      task: Omit<ScheduledTask, "input"> & { input: unknown };
+      /** Exactly one of `task` and `run` is given. */
+      task?: (Omit<ScheduledTask, "input"> & { input: unknown }) | undefined;
+      run?: (Omit<ScheduledRun, "input"> & { input: unknown }) | undefined;
     };
     reply: { id: string; nextMs: number };
   };
   "schedule-remove": { input: FieldsOf<"schedule-remove">; reply: { removed: true } };
+  "schedule-backfill": { input: FieldsOf<"schedule-backfill">; reply: { queued: number } };
   "budget-set": {
     input: { name: string; limit: BudgetAmount; window?: BudgetWindow | undefined };
     reply: { name: string };

@@ -22,6 +22,7 @@ import { VERSION } from "../version.ts";
 import { type Assembly, createProcessAudit, endWith, type ProcessParts, runProcess } from "./frame.ts";
 import { keepMeasures } from "./measures.ts";
 import type { ProbePort } from "./probe-port.ts";
+import { createRunSink } from "./schedule-runs.ts";
 import { awaitStreams } from "./streams.ts";
 
 /** How long a coordinator that must stop waits for its successor, in ms; a planned change takes a few ms of it. */
@@ -112,7 +113,7 @@ export function assembleCoordinator(
         foreign.service,
         createStaleServer({ transport, clock, office, log }),
         createOfficeServer({ transport, clock, office, members, log, answers, audit }),
-        createScheduler({ office, tasks, log, clock }),
+        createScheduler({ office, tasks, runs: createRunSink({ transport, tasks }), log, clock }),
         createPauseKeeper({ transport, clock, office, log }),
         keepMeasures(measure),
       ],

@@ -46,6 +46,7 @@ const AUDITED_WRITES: Readonly<Record<string, readonly string[]>> = {
   "config-set": ["name", "by", "expectedRevision", "key"],
   "schedule-set": ["id", "when", "key"],
   "schedule-remove": ["id", "key"],
+  "schedule-backfill": ["id", "key"],
   "budget-set": ["name", "limit", "window", "key"],
   "budget-remove": ["name", "key"],
   "capability-pause": ["capability", "by", "key"],

@@ -1,6 +1,7 @@
 // Computes the ticks of schedules from cron expressions (cron.ts) and intervals, for scheduler.ts: the next tick, and the
 // ticks to fire and to skip after an outage. Pure.
 import { z } from "zod";
+import { toIsoTime } from "../../base/index.ts";
 import { SwarmError, showValue } from "../../protocol/index.ts";
 import { readCron, type Ticks } from "./cron.ts";
 
@@ -58,6 +59,28 @@ export function firstTickMs(when: When, nowMs: number): number {
     `when must be a cron expression that matches a date, got ${showValue("cron" in when ? when.cron : when)}, which never fires; check its day and its month`,
     { field: "when" },
   );
+}
+
+/**
+ * The ticks from `fromMs` to `toMs`, both included, in ms since 1970, the earliest first.
+ * @throws SwarmError `invalid_input` for more than `max` ticks, and for an expression or a time zone that cannot be read.
+ */
+export function ticksBetween(
+  when: When,
+  { fromMs, toMs, max }: { fromMs: number; toMs: number; max: number },
+): number[] {
+  const ticks = readWhen(when);
+  const found: number[] = [];
+  for (let at = ticks.next(fromMs - 1); at !== null && at <= toMs; at = ticks.next(at)) {
+    if (found.length === max)
+      throw new SwarmError(
+        "invalid_input",
+        `the time from ${toIsoTime(fromMs)} to ${toIsoTime(toMs)} has more than ${max} ticks; give it in parts`,
+        { field: "to" },
+      );
+    found.push(at);
+  }
+  return found;
 }
 
 function readWhen(when: When): Ticks {

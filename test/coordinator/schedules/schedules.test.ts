@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it, test, vi } from "vitest";
 import { silentLogger } from "../../../src/base/index.ts";
-import { createScheduler } from "../../../src/coordinator/index.ts";
+import { createScheduler, type RunSink } from "../../../src/coordinator/index.ts";
 import { schedules } from "../../../src/coordinator/schedules/schedules.ts";
 import { CATCH_UP_MS, firstTickMs, nextTickMs, planTick } from "../../../src/coordinator/schedules/ticks.ts";
 import { SwarmError, type TaskInput } from "../../../src/protocol/index.ts";
@@ -9,6 +9,13 @@ import { scaled } from "../../support/scale.ts";
 import { SOON, setupOffice } from "../support.ts";
 
 const at = (text: string) => Date.parse(text);
+
+/** For schedules of tasks. */
+const NO_RUNS: RunSink = {
+  start: () => Promise.reject(new Error("no run is expected")),
+  isGoing: () => Promise.reject(new Error("no run is expected")),
+  cancel: () => Promise.reject(new Error("no run is expected")),
+};
 
 describe("ticks", () => {
   it.each([
@@ -163,7 +170,12 @@ async function setupFiring(submit: (task: TaskInput) => Promise<unknown>) {
   const world = await setupOffice();
   const begin = async () => {
     const coordinator = await world.start("c1", ["c1"]);
-    const firing = createScheduler({ office: coordinator.office, tasks: { submit }, log: silentLogger });
+    const firing = createScheduler({
+      office: coordinator.office,
+      tasks: { submit },
+      runs: NO_RUNS,
+      log: silentLogger,
+    });
     await firing.start();
     const stop = async () => {
       await firing.stop();
