@@ -9,16 +9,17 @@ import {
   createService,
   type Logger,
   type Meter,
+  newInstanceId,
   type Service,
   systemChance,
 } from "../base/index.ts";
 import { createSubjects, SwarmError, toSwarmError } from "../protocol/index.ts";
 import type { Transport } from "../transport/index.ts";
-import type { TaskClient } from "../work/index.ts";
+import { SharedStore, type TaskClient } from "../work/index.ts";
 import type { Decision, Fold, Trigger } from "../workflow/index.ts";
 import { Checker } from "./check/checker.ts";
 import { CommandStore } from "./commands/command-store.ts";
-import type { Definitions } from "./commands/judge.ts";
+import { type Definitions, RunDefinitions } from "./commands/judge.ts";
 import { createEngineServer } from "./commands/server.ts";
 import { tellEvents } from "./effects/events.ts";
 import { Performer } from "./effects/perform.ts";
@@ -99,8 +100,9 @@ class EngineDriver {
     const shared = { transport, subjects, clock, chance, log, meter };
     const logs = new LogStore(shared);
     const commands = new CommandStore(shared);
-    const versions = { newestVersion: (name: string) => definitions.find(name)?.version };
-    const performer = new Performer({ ...shared, tasks, commands, logs, definitions: versions });
+    const ofRuns = new RunDefinitions(definitions);
+    const values = new SharedStore(shared);
+    const performer = new Performer({ ...shared, shared: values, tasks, commands, logs, definitions });
     this.#beats = new Beats({ ...shared, id, onLanes: (lanes) => this.#serve(lanes) });
     this.#checker = new Checker({
       ...shared,
@@ -114,14 +116,15 @@ class EngineDriver {
       logs,
       commands,
       performer,
-      find: (name, version) => definitions.find(name, version),
+      engine: newInstanceId(id), // a process that starts again under its id is another taker of triggers
+      find: (run) => ofRuns.find(run),
       onEntry: (fold, decision) => {
         this.#count(fold, decision);
         tellEvents(transport.bus, subjects, fold, decision);
       },
       onLongEnd: (workflowId) => this.#checker.rollUpLater(workflowId),
     });
-    this.#server = createEngineServer({ ...shared, logs, definitions });
+    this.#server = createEngineServer({ ...shared, logs, definitions, runs: ofRuns });
     this.#commands = commands;
   }
 

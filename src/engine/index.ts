@@ -4,6 +4,7 @@
 //   const engine = createEngine({ transport, meter, log, id: "engine-1", definitions, tasks });
 //   await engine.start();
 
+export { isEnded } from "./check/look.ts";
 export {
   foldOf,
   type ListedRun,
@@ -18,3 +19,5 @@ export type { AskedCommand, Definitions } from "./commands/judge.ts";
 export { MAX_COMMAND_NOTE_LENGTH, workflowIdSchema } from "./commands/wire.ts";
 export { createEngine, type Engine, type EngineParts } from "./engine.ts";
 export { laneConsumer } from "./lanes/consumers.ts";
+export { ownerOf } from "./lanes/ownership.ts";
+export { showSummary } from "./stores/summary.ts";

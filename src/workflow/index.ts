@@ -1,5 +1,5 @@
 // The workflow room: work of many steps that survives anything. define/ is for authors, graph/ reads definitions written as data, log/ keeps what happened, decide/ decides what
-// happens next, testing/ runs a definition in memory. All of it is pure; the engine that runs workflows on NATS is planned.
+// happens next, replay/ makes recorded decisions again, testing/ runs a definition in memory. All of it is pure; the engine room runs workflows on NATS.
 //
 //   const decider = new Decider(emptyFold("order-81"), order);
 //   const { entry, effects } = decider.decide({ triggers: [{ type: "command", seq: 1, command: start }], nowMs });
@@ -15,11 +15,12 @@ export {
   PATIENT_RETRY,
 } from "./decide/effects.ts";
 export { DEFAULT_CONCURRENCY, MAX_MAP_ITEMS } from "./decide/reading.ts";
-export type { Command, Refusal, StartCommand, Trigger } from "./decide/triggers.ts";
+export { type Command, type Refusal, type StartCommand, type Trigger, tryKey } from "./decide/triggers.ts";
 export {
   checkInput,
   defineWorkflow,
   isWorkflowDefinition,
+  keepSchema,
   type WorkflowDefinition,
   type WorkflowSpec,
 } from "./define/define.ts";
@@ -32,6 +33,7 @@ export type {
   FlowValue,
   MapOptions,
   Settled,
+  SharedOptions,
   SignalOptions,
   StepOptions,
   Undo,
@@ -46,23 +48,31 @@ export {
   patched,
   race,
   random,
+  shared,
   signal,
   sleep,
   status,
   step,
 } from "./define/primitives.ts";
 export {
+  type Block,
   childrenOf,
   definitionSchema,
+  drawGraph,
+  drawRun,
   type ExpandOptions,
   expand,
+  type Graph,
   loadDefinition,
+  type Node,
   type ReadDefinition,
   readDefinition,
+  readSource,
   type TextFault,
 } from "./graph/index.ts";
 export { type Entry, type EntryBody, readEntry } from "./log/entry.ts";
 export type { Author, Blocked, EndState, Fact, Failure, Ordered, Outcome } from "./log/facts.ts";
 export { emptyFold, type Fold, foldLog, type Op, type RunState, stateOf } from "./log/fold.ts";
-export { MAX_LOG_BYTES, MAX_LOG_ENTRIES, usedShare } from "./log/limits.ts";
+export { keepMsOf, MAX_LOG_BYTES, MAX_LOG_ENTRIES, usedShare } from "./log/limits.ts";
 export { type RunSummary, summaryOf, type Waiting } from "./log/summary.ts";
+export { type Replay, type ReplayDifference, replayLog } from "./replay/index.ts";

@@ -4,7 +4,7 @@
 import { type Clock, type Logger, type Meter, sleep } from "../../base/index.ts";
 import { laneOf, type Subjects } from "../../protocol/index.ts";
 import type { Transport } from "../../transport/index.ts";
-import { foldLog, type RunState, summaryOf } from "../../workflow/index.ts";
+import { foldLog, keepMsOf, type RunState, summaryOf } from "../../workflow/index.ts";
 import type { LogStore } from "../stores/log-store.ts";
 import { readSummary } from "../stores/summary.ts";
 import { decideLook, QUIET_RUN_MS } from "./look.ts";
@@ -13,8 +13,6 @@ import { decideLook, QUIET_RUN_MS } from "./look.ts";
 const ROLL_UPS_PER_SECOND = 20;
 /** The most logs that wait for their roll-up; the slow check finds the others later. */
 const MAX_WAITING_ROLL_UPS = 10_000;
-/** The reads of last messages in flight. */
-const LOOKS_IN_FLIGHT = 32;
 /** The most runs of one lane that one look covers. */
 export const MAX_LANE_RUNS = 200_000;
 /** A log must be quiet for this time before the check rolls it up, in ms: its engine may be about to. */
@@ -40,8 +38,9 @@ interface ServedLane {
   readonly counts: Map<RunState, number>;
   /** True until the first look. */
   isNew: boolean;
-  /** The large entries without a log at the last look. */
+  /** The large entries, and the runs with shared values, without a log at the last look. */
   left: Set<string>;
+  leftShared: Set<string>;
 }
 
 /** The slow check of one engine. */
@@ -58,7 +57,7 @@ export class Checker {
 
   /** Begins to look at a lane, now and every {@link QUIET_RUN_MS}. `signal` ends it. */
   serve(lane: string, signal: AbortSignal): void {
-    const served: ServedLane = { counts: new Map(), isNew: true, left: new Set() };
+    const served: ServedLane = { counts: new Map(), isNew: true, left: new Set(), leftShared: new Set() };
     this.#lanes.set(lane, served);
     void this.#follow(lane, AbortSignal.any([signal, this.#parts.signal])).finally(() => {
       if (this.#lanes.get(lane) === served) this.#lanes.delete(lane);
@@ -92,6 +91,25 @@ export class Checker {
     if (removed > 0) log.info({ lane, removed }, "large entries of expired logs removed");
   }
 
+  /** Removes the shared values of runs whose log is gone: two looks in a row find no log. */
+  async #sweepShared(lane: string, served: ServedLane, logs: ReadonlySet<string>): Promise<void> {
+    const { transport, subjects, log } = this.#parts;
+    const values = transport.log("shared");
+    const found = await values.subjects(subjects.filters.sharedInLane(lane), { max: MAX_LANE_RUNS });
+    const runs = new Set(
+      [...found.keys()].flatMap((subject) => subjects.readShared(subject)?.workflowId ?? []),
+    );
+    const left = new Set([...runs].filter((id) => !logs.has(id)));
+    let removed = 0;
+    for (const id of left) {
+      if (!served.leftShared.has(id)) continue;
+      left.delete(id);
+      removed += await values.purge({ filter: subjects.filters.sharedOf(id) });
+    }
+    served.leftShared = left;
+    if (removed > 0) log.info({ lane, removed }, "shared values of expired logs removed");
+  }
+
   async #follow(lane: string, signal: AbortSignal): Promise<void> {
     const { clock, log } = this.#parts;
     while (!signal.aborted) {
@@ -111,22 +129,20 @@ export class Checker {
     const counts = await log.subjects(subjects.filters.workflows(lane), { max: MAX_LANE_RUNS });
     const served = this.#lanes.get(lane);
     const states = new Map<RunState, number>();
-    const left = [...counts];
-    const next = async () => {
-      for (let found = left.pop(); found !== undefined && !signal.aborted; found = left.pop()) {
-        const [subject, messages] = found;
-        const last = await log.last(subject);
-        const id = subjects.readWorkflow(subject);
-        if (last === null || id === null) continue;
+    await log.lasts({
+      filter: subjects.filters.workflows(lane),
+      max: MAX_LANE_RUNS,
+      onLast: (last) => {
+        const id = subjects.readWorkflow(last.subject);
+        if (signal.aborted || id === null) return;
         const summary = readSummary(last);
         if (summary !== null) states.set(summary.state, (states.get(summary.state) ?? 0) + 1);
-        const seen = { summary, storedAtMs: last.storedAtMs, messages };
+        const seen = { summary, storedAtMs: last.storedAtMs, messages: counts.get(last.subject) ?? 1 };
         const step = decideLook(seen, clock.now(), served?.isNew ?? false);
         if (step === "decide") look(id, lane);
         else if (step === "roll-up" && clock.now() - last.storedAtMs >= SETTLED_MS) this.rollUpLater(id);
-      }
-    };
-    await Promise.all(Array.from({ length: LOOKS_IN_FLIGHT }, next));
+      },
+    });
     if (served === undefined || signal.aborted) return;
     served.isNew = false;
     served.counts.clear();
@@ -134,7 +150,9 @@ export class Checker {
     this.#showCounts();
     if (counts.size >= MAX_LANE_RUNS) return; // Some logs were not seen.
     const ids = [...counts.keys()].map((subject) => subjects.readWorkflow(subject) ?? "");
-    await this.#sweepEntries(lane, served, new Set(ids));
+    const known = new Set(ids);
+    await this.#sweepEntries(lane, served, known);
+    await this.#sweepShared(lane, served, known);
   }
 
   #showCounts(): void {
@@ -175,7 +193,7 @@ export class Checker {
     // A refused append means that another engine was first, or that the run goes on.
     await logs.append(
       id,
-      { texts, chain: fold.chain, summary: summaryOf(fold), tip, isRollup: true, expires: true },
+      { texts, chain: fold.chain, summary: summaryOf(fold), tip, isRollup: true, ttlMs: keepMsOf(fold) },
       signal,
     );
   }

@@ -22,6 +22,9 @@ export type NextLook = "nothing" | "decide" | "roll-up";
 /** The states of a run that has its result. */
 export const ENDED: ReadonlySet<string> = new Set(["completed", "failed", "cancelled", "compensated"]);
 
+/** True for the state of a run that has its result. */
+export const isEnded = (state: string) => ENDED.has(state);
+
 /** Decides what to do for a run. `isNew`: this engine has not looked at the run yet since it began to serve its lane. */
 export function decideLook(
   { summary, storedAtMs, messages }: SeenRun,

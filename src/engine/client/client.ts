@@ -21,7 +21,7 @@ import { bodyHeaders, readResult, type TaskClient, unpackResult } from "../../wo
 import { type Author, type Command, type Fold, foldLog, type RunSummary } from "../../workflow/index.ts";
 import { ENDED } from "../check/look.ts";
 import { CommandStore } from "../commands/command-store.ts";
-import { type AskedCommand, judgeCommand } from "../commands/judge.ts";
+import { type AskedCommand, judgeCommand, RunDefinitions } from "../commands/judge.ts";
 import { workflowIdSchema } from "../commands/wire.ts";
 import { LogStore, type StoredLog } from "../stores/log-store.ts";
 import { readSummary } from "../stores/summary.ts";
@@ -30,10 +30,15 @@ import { readSummary } from "../stores/summary.ts";
 const JUDGEMENT_TIMEOUT_MS = 5_000;
 /** The time between two looks for a result while its announcement does not come, in ms. */
 const RECHECK_END_MS = 10_000;
-/** The reads of last messages in flight while runs are listed. */
-const SUMMARIES_IN_FLIGHT = 64;
-/** The most runs that one list looks at. */
+/** The most runs of one list. */
 export const MAX_LISTED_RUNS = 10_000;
+/** The most logs that one list looks at: a swarm with more has another place for its history. */
+const MAX_SEEN_RUNS = 1_000_000;
+/** The time between two looks of a watch while no event comes, in ms: events are best effort. */
+const RECHECK_WATCH_MS = 2_000;
+
+/** The least runs that are sorted at once while a list is made. */
+const MIN_SORTED = 1_000;
 
 /** A run to start. */
 export interface StartRequest {
@@ -72,6 +77,8 @@ export interface RunFilter {
   readonly waiting?: string | undefined;
   /** Labels that must have these values. */
   readonly labels?: Readonly<Record<string, string>> | undefined;
+  /** Only runs that failed, are blocked, or whose compensation failed. */
+  readonly failing?: boolean | undefined;
   /** Only runs whose last entry is at or after this time, in ms since 1970. */
   readonly sinceMs?: number | undefined;
 }
@@ -79,6 +86,8 @@ export interface RunFilter {
 /** A list of runs, the newest last entry first. */
 export interface RunList {
   readonly runs: readonly ListedRun[];
+  /** The number of runs that fit the filter, listed or not. */
+  readonly fitting: number;
   /** The logs that were looked at. */
   readonly seen: number;
   /** Logs without a summary that this version can read. */
@@ -113,18 +122,14 @@ export class WorkflowClient {
    *   `unavailable` when no engine answers.
    */
   async start(request: StartRequest, by?: Author): Promise<StartedRun> {
-    const { workflow: name, version, input, labels, deadlineMs, signals } = request;
     const id = request.id ?? newId().toLowerCase();
     checkId(id);
-    const asked = {
-      type: "start" as const,
-      name,
-      input,
-      ...(version === undefined ? {} : { version }),
-      ...(labels === undefined ? {} : { labels }),
-      ...(deadlineMs === undefined ? {} : { deadlineMs }),
-      ...(signals === undefined ? {} : { signals }),
-    };
+    return this.#startAs(id, request, by);
+  }
+
+  async #startAs(id: string, request: StartRequest, by?: Author): Promise<StartedRun> {
+    const { workflow: name } = request;
+    const asked = startOf(request);
     const known = request.id === undefined ? null : await this.#findRun(id);
     if (known !== null) return repetition(id, known, asked);
     const command = (await this.#judge({ id, command: asked, by })) as Extract<Command, { type: "start" }>;
@@ -142,6 +147,34 @@ export class WorkflowClient {
       if (first !== null) return repetition(id, first, asked);
       throw new SwarmError("conflict", `another start of ${id} came first; try again`, { field: "id" });
     }
+  }
+
+  /**
+   * Starts a run and waits for its end, as {@link start} and {@link result} do; a new run needs no look for an earlier end.
+   * @throws SwarmError as these do.
+   */
+  async run(
+    request: StartRequest,
+    options: { by?: Author; timeoutMs?: number | undefined; signal?: AbortSignal | undefined } = {},
+  ): Promise<Result> {
+    const id = request.id ?? newId().toLowerCase();
+    checkId(id);
+    return this.#untilEnd(id, options, async () => {
+      const { duplicate } = await this.#startAs(id, request, options.by);
+      return !duplicate; // The subscription came before the start, so it misses no end.
+    });
+  }
+
+  /** Lets an engine check a start, and starts nothing. @throws SwarmError as {@link start}. */
+  async check(request: StartRequest): Promise<void> {
+    await this.#judge({ id: request.id ?? newId().toLowerCase(), command: startOf(request) });
+  }
+
+  /** True while a run is there that has not ended, or its start waits for an engine. @throws SwarmError `unavailable`. */
+  async isGoing(id: string): Promise<boolean> {
+    const found = await this.#logs.summary(id);
+    if (found?.summary !== undefined && found.summary !== null) return !ENDED.has(found.summary.state);
+    return found !== null || (await this.#commands.pendingStart(id)) !== null;
   }
 
   /** The start of a run that is there, from its log or its stored command; null without one. @throws SwarmError `conflict` for a task. */
@@ -192,7 +225,15 @@ export class WorkflowClient {
           "no engine answers, so nothing was started: murmur engine, or murmur up --engines 1, runs one",
           { cause: error },
         );
-      return judgeCommand({ logs: this.#logs, definitions: null, nowMs: this.#clock.now() }, asked);
+      return judgeCommand(
+        {
+          logs: this.#logs,
+          definitions: null,
+          runs: new RunDefinitions(null),
+          nowMs: this.#clock.now(),
+        },
+        asked,
+      );
     }
   }
 
@@ -228,26 +269,67 @@ export class WorkflowClient {
     return foldOf(id, (await this.log(id)).texts);
   }
 
-  /** Lists runs from the headers of their last entries. @throws SwarmError `unavailable`. */
+  /**
+   * Lists runs from the headers of their last entries, the newest first and at most `max` of them. A run that changes meanwhile may count
+   * twice, and is listed once. @throws SwarmError `unavailable`.
+   */
   async list(filter: RunFilter = {}, max = MAX_LISTED_RUNS): Promise<RunList> {
-    const log = this.#transport.log("workflows");
-    const counts = await log.subjects(this.#subjects.filters.workflows(), { max: max + 1 });
-    const subjects = [...counts.keys()].slice(0, max);
-    const left = [...subjects];
-    const runs: ListedRun[] = [];
-    let unreadable = 0;
-    const next = async () => {
-      for (let subject = left.pop(); subject !== undefined; subject = left.pop()) {
-        const last = await log.last(subject);
-        if (last === null) continue; // It expired meanwhile.
+    let runs: ListedRun[] = [];
+    let [seen, fitting, unreadable] = [0, 0, 0];
+    const keepNewest = () => {
+      runs.sort((one, other) => other.atMs - one.atMs || (one.id < other.id ? -1 : 1));
+      const ids = new Set<string>();
+      runs = runs.filter(({ id }) => !ids.has(id) && ids.add(id)).slice(0, max);
+    };
+    const isCut = await this.#transport.log("workflows").lasts({
+      filter: this.#subjects.filters.workflows(),
+      max: MAX_SEEN_RUNS,
+      onLast: (last) => {
+        seen++;
         const summary = readSummary(last);
         if (summary === null) unreadable++;
-        else if (fits(summary, last.storedAtMs, filter)) runs.push({ ...summary, atMs: last.storedAtMs });
+        else if (fits(summary, last.storedAtMs, filter)) {
+          fitting++;
+          runs.push({ ...summary, atMs: last.storedAtMs });
+          if (runs.length >= 2 * Math.max(max, MIN_SORTED)) keepNewest();
+        }
+      },
+    });
+    keepNewest();
+    return { runs, fitting, seen, unreadable, isCut };
+  }
+
+  /**
+   * Follows a run: yields its summary now, and after each change that it sees, until the run has ended. A change that another one follows
+   * at once may be left out. @throws SwarmError `not_found`; the signal's reason.
+   */
+  async *watch(id: string, { signal }: { signal?: AbortSignal | undefined } = {}): AsyncGenerator<ListedRun> {
+    checkId(id);
+    let news = Promise.withResolvers<void>();
+    const filter = this.#subjects.filters.workflowEvents(id);
+    const subscription = this.#transport.bus.subscribe(filter, () => news.resolve());
+    try {
+      await this.#transport.bus.flush();
+      for (let shown = ""; ; ) {
+        signal?.throwIfAborted();
+        news = Promise.withResolvers();
+        const found = await this.#logs.summary(id);
+        if (found === null) await this.#requireRun(id);
+        else if (found.summary !== null) {
+          const key = JSON.stringify(found.summary);
+          if (key !== shown) yield { ...found.summary, atMs: found.storedAtMs };
+          if (ENDED.has(found.summary.state)) return;
+          shown = key;
+        }
+        const stop = new AbortController();
+        const until = signal === undefined ? stop.signal : AbortSignal.any([signal, stop.signal]);
+        const pause = sleep(RECHECK_WATCH_MS, { clock: this.#clock, signal: until }).catch(() => undefined);
+        await Promise.race([news.promise, pause]);
+        stop.abort();
       }
-    };
-    await Promise.all(Array.from({ length: SUMMARIES_IN_FLIGHT }, next));
-    runs.sort((one, other) => other.atMs - one.atMs || (one.id < other.id ? -1 : 1));
-    return { runs, seen: subjects.length, unreadable, isCut: counts.size > max };
+    } finally {
+      subscription.close();
+    }
   }
 
   /** Waits for the end of a run. @throws SwarmError `not_found`; `timeout`; the signal's reason. */
@@ -256,6 +338,18 @@ export class WorkflowClient {
     options: { timeoutMs?: number | undefined; signal?: AbortSignal | undefined } = {},
   ): Promise<Result> {
     checkId(id);
+    return this.#untilEnd(id, options, async () => {
+      await this.#transport.bus.flush();
+      return false;
+    });
+  }
+
+  /** Waits for the end of a run. `begin` runs after the subscription; true: the run is new, so that no look for its end is needed now. */
+  async #untilEnd(
+    id: string,
+    options: { timeoutMs?: number | undefined; signal?: AbortSignal | undefined },
+    begin: () => Promise<boolean>,
+  ): Promise<Result> {
     const { timeoutMs, signal } = options;
     const late = new SwarmError(
       "timeout",
@@ -276,11 +370,11 @@ export class WorkflowClient {
     );
     const until = signal === undefined ? stop.signal : AbortSignal.any([signal, stop.signal]);
     try {
-      await this.#transport.bus.flush();
+      const isNew = await begin();
       for (let isFirst = true; ; isFirst = false) {
-        const stored = await this.#readResult(id);
+        const stored = isFirst && isNew ? null : await this.#readResult(id);
         if (stored !== null) return stored;
-        if (isFirst) await this.#requireRun(id);
+        if (isFirst && !isNew) await this.#requireRun(id);
         const pause = sleep(RECHECK_END_MS, { clock: this.#clock, signal: until }).then(() => null);
         const found = await Promise.race([ended.promise, pause]);
         if (found !== null) return found;
@@ -315,6 +409,19 @@ export function foldOf(id: string, texts: readonly string[]): Fold {
   );
 }
 
+/** The command of a start. */
+function startOf({ workflow: name, version, input, labels, deadlineMs, signals }: StartRequest) {
+  return {
+    type: "start" as const,
+    name,
+    input,
+    ...(version === undefined ? {} : { version }),
+    ...(labels === undefined ? {} : { labels }),
+    ...(deadlineMs === undefined ? {} : { deadlineMs }),
+    ...(signals === undefined ? {} : { signals }),
+  };
+}
+
 function checkId(id: string): void {
   const issue = workflowIdSchema.safeParse(id).error?.issues[0];
   if (issue !== undefined) throw new SwarmError("invalid_input", `id ${issue.message}`, { field: "id" });
@@ -335,8 +442,12 @@ function repetition(
   });
 }
 
+/** The states of runs that a person should look at. */
+const FAILING: ReadonlySet<string> = new Set(["failed", "blocked", "compensation_failed"]);
+
 function fits(summary: RunSummary, storedAtMs: number, filter: RunFilter): boolean {
-  const { state, name, waiting, labels = {}, sinceMs } = filter;
+  const { state, name, waiting, labels = {}, failing = false, sinceMs } = filter;
+  if (failing && !FAILING.has(summary.state)) return false;
   if (state !== undefined && (state === "ended" ? !ENDED.has(summary.state) : summary.state !== state))
     return false;
   if (name !== undefined && summary.name !== name) return false;

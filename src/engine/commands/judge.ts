@@ -1,6 +1,6 @@
 // Judges a command before it is stored: a start by its definition, every other command by the log, on a decider that is thrown away. So the
 // caller learns of a refusal, and nothing is stored. Engines do it for callers, because they have the definitions.
-import { SwarmError } from "../../protocol/index.ts";
+import { type Json, SwarmError, sha256 } from "../../protocol/index.ts";
 import {
   type Author,
   type Command,
@@ -8,6 +8,7 @@ import {
   Decider,
   emptyFold,
   foldLog,
+  readSource,
   type WorkflowDefinition,
 } from "../../workflow/index.ts";
 import type { LogStore } from "../stores/log-store.ts";
@@ -21,6 +22,50 @@ export interface Definitions {
   list(): readonly { readonly name: string; readonly versions: readonly number[] }[];
 }
 
+/** The facts of a run that name its definition. */
+export interface RunOrigin {
+  readonly name: string;
+  readonly version: number;
+  /** The definition as data, where the log has it. */
+  readonly definition?: Json;
+}
+
+/** The most definitions of logs that a process keeps ready. */
+const MAX_READ_SOURCES = 100;
+
+/** Finds the definitions of runs. A definition that is data comes from the log of the run, so a changed file changes no run. */
+export class RunDefinitions {
+  readonly #loaded: Definitions | null;
+  /** By the hash of the data, in the order of their last use; null for data that this version cannot read. */
+  readonly #read = new Map<string, WorkflowDefinition | null>();
+
+  constructor(loaded: Definitions | null) {
+    this.#loaded = loaded;
+  }
+
+  find({ name, version, definition: source }: RunOrigin): WorkflowDefinition | undefined {
+    if (source === undefined) return this.#loaded?.find(name, version);
+    const key = sha256(JSON.stringify(source));
+    const known = this.#read.get(key);
+    const definition = known === undefined ? (readSource(source)?.definition ?? null) : known;
+    this.#read.delete(key);
+    this.#read.set(key, definition);
+    for (const oldest of this.#read.keys()) {
+      if (this.#read.size <= MAX_READ_SOURCES) break;
+      this.#read.delete(oldest);
+    }
+    return definition ?? undefined;
+  }
+}
+
+/** The fields of a start that come from its definition. */
+export function definitionFields({ source, keepMs }: Pick<WorkflowDefinition, "source" | "keepMs">) {
+  return {
+    ...(source === undefined ? {} : { definition: source }),
+    ...(keepMs === undefined ? {} : { keepMs }),
+  };
+}
+
 /** A start whose version may be left out. */
 export type AskedCommand =
   | Exclude<Command, { type: "start" | "wake" }>
@@ -32,7 +77,12 @@ export type AskedCommand =
  * @throws SwarmError with the reason of a refusal; `not_found`, `conflict`, `invalid_input`, `not_permitted`.
  */
 export async function judgeCommand(
-  parts: { logs: Pick<LogStore, "read">; definitions: Definitions | null; nowMs: number },
+  parts: {
+    logs: Pick<LogStore, "read">;
+    definitions: Definitions | null;
+    runs: RunDefinitions;
+    nowMs: number;
+  },
   { id, command, by }: { id: string; command: AskedCommand; by?: Author | undefined },
 ): Promise<Command> {
   const { logs, definitions, nowMs } = parts;
@@ -51,7 +101,7 @@ export async function judgeCommand(
     );
   const fold = texts.length === 0 ? emptyFold(id) : read.fold;
   const { begun } = fold;
-  const definition = begun === null ? null : (definitions?.find(begun.name, begun.version) ?? null);
+  const definition = begun === null ? null : (parts.runs.find(begun) ?? null);
   const whole = parsed.data as Command;
   const decider = new Decider(fold, definition);
   const trigger = { type: "command" as const, seq: Number.MAX_SAFE_INTEGER, command: whole };
@@ -95,5 +145,5 @@ function judgeStart(
     if (issue !== undefined)
       throw new SwarmError("invalid_input", `signal ${signal}: ${issue.message}`, { field: "signals" });
   }
-  return { ...command, version: definition.version };
+  return { ...command, version: definition.version, ...definitionFields(definition) };
 }

@@ -4,7 +4,7 @@ import { encode, HEADERS, lastToken, type Subjects, SwarmError, toSwarmError } f
 import type { IncomingRequest, RequestSubscription, Transport } from "../../transport/index.ts";
 import { bodyHeaders, errorReply } from "../../work/index.ts";
 import type { LogStore } from "../stores/log-store.ts";
-import { type AskedCommand, type Definitions, judgeCommand } from "./judge.ts";
+import { type AskedCommand, type Definitions, judgeCommand, type RunDefinitions } from "./judge.ts";
 import { readCheckRequest } from "./wire.ts";
 
 /** The requests that engines answer. */
@@ -20,8 +20,9 @@ export function createEngineServer(parts: {
   log: Logger;
   logs: LogStore;
   definitions: Definitions;
+  runs: RunDefinitions;
 }): Service {
-  const { transport, subjects, clock, log, logs, definitions } = parts;
+  const { transport, subjects, clock, log, logs, definitions, runs } = parts;
   let subscription: RequestSubscription | undefined;
   let inFlight = 0;
 
@@ -31,7 +32,7 @@ export function createEngineServer(parts: {
     if (name !== "check") throw new SwarmError("not_found", `engines answer no request ${name}`);
     const { id, command, by } = readCheckRequest(request.data);
     const asked = { id, command: command as AskedCommand, by };
-    return { command: await judgeCommand({ logs, definitions, nowMs: clock.now() }, asked) };
+    return { command: await judgeCommand({ logs, definitions, runs, nowMs: clock.now() }, asked) };
   }
 
   async function serve(request: IncomingRequest): Promise<void> {

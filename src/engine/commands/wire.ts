@@ -9,7 +9,7 @@ import {
   parse,
   SwarmError,
 } from "../../protocol/index.ts";
-import { type Author, type Command, MAX_ID_LENGTH } from "../../workflow/index.ts";
+import { type Author, type Command, keepSchema, MAX_ID_LENGTH } from "../../workflow/index.ts";
 
 /** The longest path of a step in a command. */
 const MAX_PATH_LENGTH = 1_024;
@@ -42,6 +42,8 @@ export const commandSchema = z.discriminatedUnion("type", [
     depth: z.int().min(1).optional(),
     deadlineMs: z.number().min(0).optional(),
     signals: z.array(z.strictObject(signalFields)).max(MAX_FIRST_SIGNALS).optional(),
+    definition: json.optional(),
+    keepMs: keepSchema.optional(),
   }),
   z.strictObject({ type: z.literal("signal"), ...signalFields }),
   z.strictObject({ type: z.literal("approve"), path, note }),

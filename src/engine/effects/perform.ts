@@ -16,9 +16,10 @@ import {
   WORKFLOW_CAPABILITY,
 } from "../../protocol/index.ts";
 import type { Transport } from "../../transport/index.ts";
-import { bodyHeaders, isLarge, packLarge, type TaskClient } from "../../work/index.ts";
-import { type Effect, effectsOfEntry, type Fold } from "../../workflow/index.ts";
+import { bodyHeaders, isLarge, packLarge, type SharedStore, type TaskClient } from "../../work/index.ts";
+import { type Effect, effectsOfEntry, type Fold, type WorkflowDefinition } from "../../workflow/index.ts";
 import type { CommandStore } from "../commands/command-store.ts";
+import { definitionFields } from "../commands/judge.ts";
 import type { LogStore } from "../stores/log-store.ts";
 import { cancelStep } from "./cancel.ts";
 import { storeResult } from "./results.ts";
@@ -32,10 +33,21 @@ const TOLD_TRY = 3;
 /** The errors of a task that no repetition mends (E2). */
 const FINAL_CODES: readonly string[] = ["invalid_input", "payload_too_large"];
 
-/** Finds the version of a child. */
-export interface VersionFinder {
-  /** The newest loaded version of a workflow; undefined when none is loaded. */
-  newestVersion(name: string): number | undefined;
+/** The errors of a shared value that the code of the run gets. */
+const FINAL_SHARED_CODES: readonly string[] = [
+  "conflict",
+  "invalid_input",
+  "not_found",
+  "payload_too_large",
+  "rate_limited",
+];
+/** The facts of a result that no agent made. */
+const ENGINE_RESULT = { attempt: 0, agent: "-", queuedMs: 0, ranMs: 0 } as const;
+
+/** Finds the definition of a child. */
+export interface ChildDefinitions {
+  /** The loaded definition of a name and version, or of the newest version; undefined when none is loaded. */
+  find(name: string, version?: number): Pick<WorkflowDefinition, "version" | "source" | "keepMs"> | undefined;
 }
 
 interface PerformerParts {
@@ -47,7 +59,8 @@ interface PerformerParts {
   readonly tasks: TaskClient;
   readonly commands: CommandStore;
   readonly logs: LogStore;
-  readonly definitions: VersionFinder;
+  readonly shared: SharedStore;
+  readonly definitions: ChildDefinitions;
 }
 
 /** The run whose effects are performed. */
@@ -80,12 +93,12 @@ export class Performer {
    */
   async repair(fold: Fold, signal: AbortSignal): Promise<number> {
     const entries = new Set<number>();
-    for (const kind of ["step", "child", "undo"] as const)
+    for (const kind of ["step", "child", "undo", "shared"] as const)
       for (const path of fold.open[kind]) entries.add(fold.ops.get(path)?.entry ?? 0);
     let repaired = 0;
     for (const entry of entries) {
       for (const effect of effectsOfEntry(fold, entry, true)) {
-        if (effect.type === "child") await this.#repeat(fold, effect, signal);
+        if (effect.type === "child" || effect.type === "shared") await this.#repeat(fold, effect, signal);
         if (effect.type !== "task" || (await this.#isThere(effect.task.id))) continue;
         await this.#repeat(fold, effect, signal);
         repaired++;
@@ -127,6 +140,8 @@ export class Performer {
         return this.#startChild(effect);
       case "cancel-child":
         return this.#cancelChild(effect.id);
+      case "shared":
+        return this.#share(run, effect);
       case "wake":
         return this.#parts.commands.wake(run.id, effect.n, effect.atMs);
       case "end":
@@ -172,7 +187,6 @@ export class Performer {
     { task, path }: Extract<Effect, { type: "task" }>,
     error: SwarmError,
   ): Promise<void> {
-    const at = toIsoTime(this.#parts.clock.now());
     const { code, field } = error;
     const result: Result = {
       taskId: task.id,
@@ -183,12 +197,8 @@ export class Performer {
         retryable: false,
         ...(field === undefined ? {} : { field }),
       },
-      attempt: 0,
-      agent: "-",
-      startedAt: at,
-      finishedAt: at,
-      queuedMs: 0,
-      ranMs: 0,
+      ...ENGINE_RESULT,
+      ...this.#times(),
     };
     const { transport, subjects } = this.#parts;
     const subject = subjects.result(task.capability, run.id, task.id);
@@ -199,11 +209,13 @@ export class Performer {
     const { commands, logs, definitions } = this.#parts;
     const { id, workflow: name, input, parent, depth } = effect;
     if ((await logs.tip(id)) > 0) return; // It was started before.
-    const version = effect.version ?? definitions.newestVersion(name) ?? 1;
+    const definition = definitions.find(name, effect.version);
+    const version = effect.version ?? definition?.version ?? 1;
+    const fields = definition === undefined ? {} : definitionFields(definition);
     try {
       await commands.append(
         id,
-        { command: { type: "start", name, version, input, parent, depth } },
+        { command: { type: "start", name, version, input, parent, depth, ...fields } },
         { isFirst: true },
       );
     } catch (error) {
@@ -214,6 +226,42 @@ export class Performer {
   /** Cancels a child that has not ended: an ended one would refuse the command for nothing. */
   async #cancelChild(id: string): Promise<void> {
     await this.#parts.commands.append(id, { command: { type: "cancel" } });
+  }
+
+  /** Reads or sets a shared value, and stores the end as a result: the first one counts, so a repetition changes nothing. */
+  async #share(run: EffectScene, effect: Extract<Effect, { type: "shared" }>): Promise<void> {
+    const { transport, subjects, shared } = this.#parts;
+    const { n, name, value, revision, key } = effect;
+    const taskId = `${run.id}-${n}`;
+    const at = { workflowId: run.id, name };
+    const result: Result = { taskId, status: "completed", ...ENGINE_RESULT, ...this.#times() };
+    let end: Result;
+    try {
+      if (value === undefined) {
+        const found = await shared.get(at);
+        end = { ...result, output: found === null ? null : { value: found.value, revision: found.revision } };
+      } else {
+        const by = { user: WORKFLOW_CAPABILITY, proven: true };
+        end = {
+          ...result,
+          output: await shared.set({ ...at, value, by, revision, key: fitKey(run.id, key) }),
+        };
+      }
+    } catch (thrown) {
+      const { code, message, field } = toSwarmError(thrown);
+      if (!FINAL_SHARED_CODES.includes(code)) throw thrown;
+      const error = { code, message, retryable: false, ...(field === undefined ? {} : { field }) };
+      end = { ...result, status: "failed", error };
+    }
+    await storeResult(transport, {
+      subject: subjects.result(WORKFLOW_CAPABILITY, run.id, taskId),
+      result: end,
+    });
+  }
+
+  #times() {
+    const at = toIsoTime(this.#parts.clock.now());
+    return { startedAt: at, finishedAt: at };
   }
 
   async #end(run: EffectScene, { state, output, error }: Extract<Effect, { type: "end" }>): Promise<void> {

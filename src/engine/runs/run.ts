@@ -7,6 +7,8 @@
 // R4  Commands apply in the order of their stream, over a takeover too: before a command is passed, all stored commands after the last command
 //     of the log are read from the stream's leader.
 // R5  A log whose chain is broken is never written: the run halts here, its triggers wait, and the reason is told.
+// R6  A trigger that came again after an ack-wait, and that the log does not know, is noted in the log before it is taken: it may end this
+//     engine, too. Such notes, and no counts of deliveries, prove that a trigger ends its engines.
 import { backoffDelayMs, type Chance, type Clock, type Logger, type Meter, sleep } from "../../base/index.ts";
 import { SwarmError, toSwarmError } from "../../protocol/index.ts";
 import {
@@ -15,17 +17,20 @@ import {
   emptyFold,
   type Fold,
   foldLog,
+  keepMsOf,
   MAX_TRIGGERS,
   type Refusal,
   summaryOf,
   type Trigger,
+  tryKey,
   type WorkflowDefinition,
 } from "../../workflow/index.ts";
 import type { CommandStore } from "../commands/command-store.ts";
+import type { RunOrigin } from "../commands/judge.ts";
 import type { Performer } from "../effects/perform.ts";
 import type { Held } from "../lanes/held.ts";
 import type { LogStore } from "../stores/log-store.ts";
-import { hasCrashed, isKnown } from "./triggers.ts";
+import { hasCrashed, isKnown, isSuspect } from "./triggers.ts";
 
 /** A run that ends within this time keeps its texts here, so that its last entry replaces the log, in ms. */
 const YOUNG_MS = 10_000;
@@ -53,8 +58,10 @@ export interface RunParts {
   readonly clock: Clock;
   readonly chance: Chance;
   readonly log: Logger;
-  /** The definition of a name and version, where it is loaded. */
-  readonly find: (name: string, version: number) => WorkflowDefinition | undefined;
+  /** The id of this engine. */
+  readonly engine: string;
+  /** The definition of a run: from its log, where the log has it, or else the loaded one of its name and version. */
+  readonly find: (run: RunOrigin) => WorkflowDefinition | undefined;
   /** Called after each stored entry. */
   readonly onEntry: (fold: Fold, decision: Decision) => void;
   /** Called for a run that has ended and whose log has more than one message. */
@@ -212,9 +219,11 @@ export class Run {
     const { meter, clock, performer } = this.#parts;
     const startedMs = performance.now();
     const nowMs = clock.now();
-    const isCrashing = batch.some(
-      ({ trigger, held }) => hasCrashed(held.delivery, nowMs) && !isKnown(decider.fold, trigger),
-    );
+    const suspects = batch
+      .filter(({ trigger, held }) => isSuspect(held.delivery, nowMs) && !isKnown(decider.fold, trigger))
+      .map(({ trigger }) => trigger);
+    const isCrashing = suspects.some((trigger) => hasCrashed(decider.fold, trigger, this.#parts.engine));
+    if (!isCrashing && !(await this.#noteTries(decider, suspects, nowMs))) return false;
     const decision = decider.decide({ triggers, nowMs, isCrashing });
     if (!(await this.#store(decider.fold, decision))) {
       meter.workflowDecisions.inc({ outcome: "lost" });
@@ -227,6 +236,19 @@ export class Run {
     meter.workflowDecisions.inc({ outcome });
     meter.workflowDecisionSeconds.observe((performance.now() - startedMs) / 1_000);
     return true;
+  }
+
+  /** Notes that this engine takes triggers that may end it (R6); false when another engine was first. */
+  async #noteTries(decider: Decider, suspects: readonly Trigger[], nowMs: number): Promise<boolean> {
+    const { engine, log } = this.#parts;
+    const { tries } = decider.fold;
+    const left = suspects.filter((trigger) => tries.get(tryKey(trigger))?.has(engine) !== true);
+    if (left.length === 0) return true;
+    log.warn(
+      { workflow: this.id, triggers: left.map(tryKey) },
+      "triggers came again without a decision; noted in the log before this engine takes them",
+    );
+    return this.#store(decider.fold, decider.noteTries(left, { engine, nowMs }));
   }
 
   /** The decider on the stored log, from memory where it is there. @throws SwarmError; `internal` for a broken log (R5). */
@@ -253,10 +275,10 @@ export class Run {
   }
 
   #definitionFor({ begun }: Fold, batch: readonly Pending[]): WorkflowDefinition | null {
-    if (begun !== null) return this.#parts.find(begun.name, begun.version) ?? null;
+    if (begun !== null) return this.#parts.find(begun) ?? null;
     for (const { trigger } of batch) {
       if (trigger.type !== "command" || trigger.command.type !== "start") continue;
-      return this.#parts.find(trigger.command.name, trigger.command.version) ?? null;
+      return this.#parts.find(trigger.command) ?? null;
     }
     return null;
   }
@@ -299,7 +321,7 @@ export class Run {
         summary: summaryOf(fold),
         tip: this.#tip,
         isRollup: isRollup || (isWhole && kept.length > 0),
-        expires: hasEnded && isWhole,
+        ttlMs: hasEnded && isWhole ? keepMsOf(fold) : null,
       },
       this.#signal,
     );

@@ -2,11 +2,11 @@
 import { HEADERS, type Json, type Result } from "../../protocol/index.ts";
 import type { Delivery, Transport } from "../../transport/index.ts";
 import { readResult, unpackResult } from "../../work/index.ts";
-import type { Fold, Outcome, Trigger } from "../../workflow/index.ts";
+import { type Fold, type Outcome, type Trigger, tryKey } from "../../workflow/index.ts";
 import { LANE_ACK_WAIT_MS } from "../lanes/held.ts";
 
-/** From this delivery on, a trigger is suspected to end or hang its engine. */
-const CRASH_DELIVERIES = 3;
+/** The engines that a trigger has ended or hung before the run is blocked; the engine of its first delivery left no note. */
+const CRASHED_ENGINES = 2;
 
 /** Reads the end of a task or child. @throws SwarmError `invalid_input` for a body that is no result; `unavailable`, `not_found`. */
 export async function readOutcome(
@@ -39,13 +39,18 @@ export function isKnown(fold: Fold, trigger: Trigger): boolean {
 }
 
 /**
- * True when a trigger has probably ended or hung its engine: it came a third time, and so long after it was stored that two ack-waits
- * passed. Deliveries that engines give back come again at once, and do not count.
+ * True when a trigger may have ended or hung the engine that had it: it came again after an ack-wait. A slow handover looks the same, so
+ * the engine that takes such a trigger notes it in the log first.
  */
-export function hasCrashed(
+export function isSuspect(
   { deliveryCount, storedAtMs }: Pick<Delivery, "deliveryCount" | "storedAtMs">,
   nowMs: number,
 ): boolean {
-  const waitedMs = (CRASH_DELIVERIES - 1) * LANE_ACK_WAIT_MS;
-  return deliveryCount >= CRASH_DELIVERIES && nowMs - storedAtMs >= waitedMs;
+  return deliveryCount > 1 && nowMs - storedAtMs >= LANE_ACK_WAIT_MS;
+}
+
+/** True when a trigger has ended or hung other engines, by their notes in the log. An engine that lives to decide is no proof. */
+export function hasCrashed(fold: Pick<Fold, "tries">, trigger: Trigger, engine: string): boolean {
+  const others = [...(fold.tries.get(tryKey(trigger)) ?? [])].filter((each) => each !== engine);
+  return others.length >= CRASHED_ENGINES;
 }

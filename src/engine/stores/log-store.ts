@@ -13,8 +13,6 @@ import { readSummary, showSummary } from "./summary.ts";
 
 /** The largest body that is in its message, in bytes. */
 export const INLINE_ENTRY_BYTES = 256 * 1024;
-/** How long the log of an ended run is kept, in ms: as long as results are by default. */
-export const LOG_KEPT_MS = 7 * 86_400_000;
 /** The waits between the repetitions of an append without an answer. They go on until the engine stops (L2). */
 const REPEAT_BACKOFF = { backoffMs: 100, factor: 2, maxBackoffMs: 2_000, jitter: 0.2 };
 /** On a message whose body is an object: the object's name. */
@@ -45,8 +43,8 @@ export interface LogAppend {
   readonly tip: number;
   /** The message replaces all earlier ones. */
   readonly isRollup: boolean;
-  /** The message expires after {@link LOG_KEPT_MS}. */
-  readonly expires: boolean;
+  /** The message expires after this time, in ms; null: never. */
+  readonly ttlMs: number | null;
 }
 
 /** The logs of one swarm. */
@@ -122,7 +120,7 @@ export class LogStore {
       headers,
       expectedLastSubjectSeq: entries.tip,
       ...(entries.isRollup ? { rollup: true } : {}),
-      ...(entries.expires ? { ttlMs: LOG_KEPT_MS } : {}),
+      ...(entries.ttlMs === null ? {} : { ttlMs: entries.ttlMs }),
     };
     const log = this.#transport.log("workflows");
     let isBodyStored = !isLarge;

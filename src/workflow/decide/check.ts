@@ -15,6 +15,7 @@ const KNOWN = {
   signal: ["of", "expiresMs"],
   approval: ["by", "expiresMs", "onExpiry"],
   sleep: [],
+  shared: ["set", "revision"],
 } as const;
 
 const taskOptionsSchema = taskSchema.pick({
@@ -41,6 +42,7 @@ export function checkNamed(operation: NamedOperation, definition: WorkflowDefini
         `${kind} ${name} expects the name of a ${kind === "step" ? "capability" : "workflow"}, got ${showValue(operation.call)}`,
       );
   }
+  if (kind === "shared") checkShared(operation);
   let hasTaskOptions = false;
   for (const key in options) {
     const known: readonly string[] = KNOWN[kind];
@@ -78,6 +80,17 @@ export function checkNamed(operation: NamedOperation, definition: WorkflowDefini
       `signal ${name}: the definition declares no signal "${operation.options.of ?? name}"; declared: ${known.join(", ") || "none"}`,
     );
   }
+}
+
+function checkShared({ name, call, options }: Extract<NamedOperation, { kind: "shared" }>): void {
+  if (!isName(call)) fault(`shared ${name} expects the name of a value, got ${showValue(call)}`);
+  if ("set" in options && options.set === undefined)
+    fault(`shared ${name}: set must be a value, got undefined; leave it out to read the value`);
+  const { revision } = options;
+  if (revision === undefined) return;
+  if (!Number.isSafeInteger(revision) || revision < 0)
+    fault(`shared ${name}: revision must be a whole number from 0, got ${showValue(revision)}`);
+  if (!("set" in options)) fault(`shared ${name}: revision belongs to set`);
 }
 
 function isDelay(ms: unknown): boolean {

@@ -8,6 +8,8 @@
 // D4  Deadlines are fired after the triggers of the same decision: an answer in time counts.
 // D5  The first decision of a decider repeats the effects of the last entry. Its engine may have died before them, and its triggers
 //     need not lead to it: deadlines and new code make facts in a decision whose triggers were refused, or known before.
+// D6  A trigger may end or hang its engine, and then leaves no entry. Its third delivery alone proves nothing: a slow handover looks the
+//     same. So an engine notes in the log that it takes a trigger that came again, and only such notes count.
 // Pure.
 import { toIsoTime } from "../../base/index.ts";
 import type { Json } from "../../protocol/index.ts";
@@ -22,7 +24,7 @@ import type { CodeEnd, Draft } from "./fiber.ts";
 import { Fibers } from "./fibers.ts";
 import { cancelPath, countRunning, finishRun } from "./finish.ts";
 import { orderOf } from "./orders.ts";
-import type { Refusal, Trigger } from "./triggers.ts";
+import { type Refusal, type Trigger, tryKey } from "./triggers.ts";
 
 /** The most triggers of one decision. It bounds the time and the size of an entry; the driver brings the others next. */
 export const MAX_TRIGGERS = 1_000;
@@ -32,7 +34,7 @@ export interface DecideInput {
   /** At most {@link MAX_TRIGGERS}. */
   readonly triggers: readonly Trigger[];
   readonly nowMs: number;
-  /** True when a trigger came a third time without an entry: the code is left alone, and the run is blocked. */
+  /** True when a trigger ended or hung the engines that took it: the code is left alone, and the run is blocked. */
   readonly isCrashing?: boolean;
 }
 
@@ -66,7 +68,7 @@ export class Decider {
   constructor(fold: Fold, definition: WorkflowDefinition | null) {
     this.#fold = fold;
     this.#definition = definition;
-    this.#unsureEntry = fold.entries;
+    this.#unsureEntry = fold.decidedIn;
   }
 
   /** The state of the run. Only the decider changes it. */
@@ -108,24 +110,41 @@ export class Decider {
       this.#fold.atMs = before.atMs;
       return { entry: null, text: "", isRollup: false, effects: this.#repeat(repeats), refusals };
     }
+    this.#fold.tries.clear();
+    this.#fold.decidedIn = this.#fold.entries;
     const share = dueWarning(this.#fold);
     if (share !== undefined) this.#apply({ type: "warned", share });
     for (const seq of wakes) this.#takeSeq(seq);
-    const fold = this.#fold;
-    const { entry, text } = sealEntry(
-      {
-        v: WORKFLOW_ENTRY_VERSION,
-        id: fold.id,
-        entry: fold.entries,
-        atMs,
-        facts: this.#facts,
-        ...(this.#took.length === 0 ? {} : { took: this.#took }),
-      },
-      before.chain,
-    );
+    const { entry, text } = this.#seal(atMs, before.chain);
     const effects = [...this.#repeat(repeats), ...this.#effects()];
-    closeEntry(fold, entry.chain, Buffer.byteLength(text));
+    closeEntry(this.#fold, entry.chain, Buffer.byteLength(text));
     return { entry, text, isRollup: this.#isRollup, effects, refusals };
+  }
+
+  /**
+   * Notes in the log that an engine is about to take triggers that came again without an entry (D6). No code runs. Store the entry before
+   * the decision.
+   */
+  noteTries(triggers: readonly Trigger[], { engine, nowMs }: { engine: string; nowMs: number }): Decision {
+    const { chain, atMs: beforeMs } = this.#fold;
+    const atMs = Math.max(beforeMs, nowMs);
+    this.#facts = [];
+    this.#took = [];
+    this.#isRollup = false;
+    openEntry(this.#fold, atMs, []);
+    for (const trigger of triggers) this.#apply({ type: "tried", trigger: tryKey(trigger), engine });
+    const { entry, text } = this.#seal(atMs, chain);
+    closeEntry(this.#fold, entry.chain, Buffer.byteLength(text));
+    return { entry, text, isRollup: false, effects: [], refusals: [] };
+  }
+
+  #seal(atMs: number, chain: string) {
+    const { id, entries } = this.#fold;
+    const took = this.#took.length === 0 ? {} : { took: this.#took };
+    return sealEntry(
+      { v: WORKFLOW_ENTRY_VERSION, id, entry: entries, atMs, facts: this.#facts, ...took },
+      chain,
+    );
   }
 
   #apply = (fact: Fact): void => {
@@ -286,7 +305,7 @@ export class Decider {
       return {
         type: "blocked",
         cause: "crashes",
-        message: "the code ended or hung its engine three times; mend it and resume the run",
+        message: "a trigger ended or hung each engine that took it; mend the code, and resume the run",
       };
     }
     if (this.#definitionOf(begun) === null) {

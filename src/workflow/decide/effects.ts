@@ -40,6 +40,15 @@ export type Effect =
       readonly depth: number;
     }
   | { readonly type: "cancel-child"; readonly id: string }
+  /** Read or set a shared value, and store its end as the result of the number `n`. `value` is absent for a read. */
+  | {
+      readonly type: "shared";
+      readonly n: number;
+      readonly name: string;
+      readonly value?: Json;
+      readonly revision?: number;
+      readonly key: string;
+    }
   /** Arrange a wake-up. It is a hint: a late, double or needless one changes nothing. */
   | { readonly type: "wake"; readonly n: number; readonly atMs: number }
   /** Store the result of the run. */
@@ -67,7 +76,7 @@ export function effectsOfEntry(fold: Fold, entry: number, isRepeat: boolean): Ef
   // A repeated reopening must not remove the result of a later end.
   if (fold.reopenedIn === entry && (fold.end === null || fold.endedIn === entry))
     effects.push({ type: "reopen" });
-  for (const kind of ["step", "child", "undo"] as const) {
+  for (const kind of ["step", "child", "undo", "shared"] as const) {
     for (const path of fold.open[kind]) {
       const op = fold.ops.get(path) as Op;
       if (op.entry === entry) effects.push(orderEffect(fold, op, isRepeat));
@@ -105,6 +114,16 @@ function orderEffect(fold: Fold, op: Op, isRepeat: boolean): Effect {
       parent: { id: fold.id, n },
       depth: (fold.begun?.depth ?? 1) + 1,
       ...(op.version === undefined ? {} : { version: op.version }),
+    };
+  }
+  if (op.kind === "shared") {
+    return {
+      type: "shared",
+      n,
+      name: op.call ?? "-",
+      key: effectKey(fold, op.path),
+      ...(op.input === undefined ? {} : { value: op.input }),
+      ...(op.revision === undefined ? {} : { revision: op.revision }),
     };
   }
   return { type: "task", task: taskOf(fold, op, n), key: effectKey(fold, op.path), path: op.path, isRepeat };

@@ -277,7 +277,7 @@ export class Fibers {
   }
 
   #fits(op: Op, operation: NamedOperation): boolean {
-    const call = operation.kind === "step" || operation.kind === "child" ? operation.call : undefined;
+    const call = "call" in operation ? operation.call : undefined;
     if (op.kind === operation.kind && op.call === call) return true;
     this.#changed(op.path, describe(op.kind, op.call), describe(operation.kind, call));
     return false;

@@ -26,7 +26,7 @@ export function finishRun(fold: Fold, apply: Apply): void {
 
 /** Asks for the end of everything that runs, and drops every wait. */
 export function cancelOpen(fold: Fold, apply: Apply): void {
-  for (const kind of ["step", "child", "sleep", "signal", "approval"] as const) {
+  for (const kind of ["step", "child", "sleep", "signal", "approval", "shared"] as const) {
     for (const path of [...fold.open[kind]]) cancelPath(fold, path, apply);
   }
 }

@@ -45,6 +45,18 @@ export function orderOf(
         ...(onParentEnd === "leave" ? { leave: true } : {}),
       };
     }
+    case "shared": {
+      const { revision } = operation.options;
+      return {
+        type: "ordered",
+        kind,
+        path,
+        n,
+        call: operation.call,
+        ...given,
+        ...(revision === undefined ? {} : { revision }),
+      };
+    }
     case "sleep":
       return { type: "ordered", kind, path, dueMs: Math.ceil(atMs + operation.ms) };
     case "signal": {

@@ -13,6 +13,9 @@ export interface StartCommand {
   /** 1, the default, for a run without a parent. */
   readonly depth?: number;
   readonly deadlineMs?: number;
+  /** The definition, where it is data, and the time for which it keeps the log: the engine that judges the start adds them. */
+  readonly definition?: Json;
+  readonly keepMs?: number;
   /** Signals that are there from the first. */
   readonly signals?: readonly { readonly name: string; readonly value: Json }[];
 }
@@ -38,6 +41,11 @@ export type Trigger =
   | { readonly type: "command"; readonly seq: number; readonly command: Command; readonly by?: Author }
   /** The end of a task or child of the run, by its number. */
   | { readonly type: "result"; readonly n: number; readonly outcome: Outcome };
+
+/** The name of a trigger in the notes of its tries. */
+export function tryKey(trigger: Trigger): string {
+  return trigger.type === "result" ? `result ${trigger.n}` : `command ${trigger.seq}`;
+}
 
 /** The answer to a command that changed nothing. */
 export interface Refusal {

@@ -9,7 +9,7 @@
 //     },
 //   });
 import { z } from "zod";
-import { findFaults, nameSchema, parse, SwarmError } from "../../protocol/index.ts";
+import { findFaults, type Json, nameSchema, parse, SwarmError } from "../../protocol/index.ts";
 import type { Flow } from "./operations.ts";
 
 /** The options of {@link defineWorkflow}. */
@@ -23,6 +23,8 @@ export interface WorkflowSpec<In extends z.ZodType, Out extends z.ZodType> {
   input?: In;
   /** The schema of the output. A mismatch is a bug of the workflow, so it blocks the run. */
   output?: Out;
+  /** How long the log of an ended run is kept, in ms: 1 minute to 365 days; default 7 days. */
+  keepMs?: number | undefined;
   /** The signals that a run accepts, with the schemas of their values. */
   signals?: Readonly<Record<string, z.ZodType>> | undefined;
   /**
@@ -43,6 +45,10 @@ export interface WorkflowDefinition {
   readonly input: z.ZodType | undefined;
   readonly output: z.ZodType | undefined;
   readonly signals: ReadonlyMap<string, z.ZodType>;
+  /** How long the log of an ended run is kept, in ms; undefined: 7 days. */
+  readonly keepMs: number | undefined;
+  /** The definition as data, where it was written so: the log of a run keeps it. */
+  readonly source: Json | undefined;
   readonly run: (input: unknown) => Flow<unknown>;
 }
 
@@ -50,6 +56,12 @@ export interface WorkflowDefinition {
 export function isWorkflowDefinition(value: unknown): value is WorkflowDefinition {
   return typeof value === "object" && value !== null && WORKFLOW_DEFINITION in value;
 }
+
+/** The bounds of `keepMs`: an operator must have a moment to look, and no log is kept for ever. */
+const MIN_KEEP_MS = 60_000;
+const MAX_KEEP_MS = 365 * 86_400_000;
+/** How long the log of an ended run is kept, in ms. */
+export const keepSchema = z.int().min(MIN_KEEP_MS).max(MAX_KEEP_MS);
 
 /** The most signals of one definition. */
 export const MAX_SIGNALS = 100;
@@ -66,6 +78,7 @@ const specSchema = z.strictObject({
   name: nameSchema,
   version: z.int().min(1),
   description: z.string().optional(),
+  keepMs: keepSchema.optional(),
   input: schemaSchema.optional(),
   output: schemaSchema.optional(),
   signals: z
@@ -97,6 +110,8 @@ export function defineWorkflow<In extends z.ZodType = z.ZodUnknown, Out extends 
     input: spec.input,
     output: spec.output,
     signals: new Map(Object.entries(spec.signals ?? {})),
+    keepMs: spec.keepMs,
+    source: undefined,
     run: (input: unknown) => spec.run.call(spec, input as z.output<In>),
   });
 }

@@ -80,6 +80,14 @@ export interface MapOptions {
 /** The end of one item of a map that tolerates failures. */
 export type Settled<T> = { ok: true; value: T } | { ok: false; error: Error };
 
+/** The options of `shared`. */
+export interface SharedOptions {
+  /** Sets the value, plain data of at most 64 KiB of JSON. Without it, the value is read. */
+  set?: unknown;
+  /** Sets it only if it still has this revision; 0: only if it was never set. Otherwise the wait throws `conflict`. */
+  revision?: number;
+}
+
 /** Waits that the log records under their name. */
 export type NamedOperation =
   | {
@@ -98,7 +106,9 @@ export type NamedOperation =
     }
   | { kind: "sleep"; name: string; ms: number }
   | { kind: "signal"; name: string; options: SignalOptions }
-  | { kind: "approval"; name: string; options: ApprovalOptions };
+  | { kind: "approval"; name: string; options: ApprovalOptions }
+  /** `call` is the name of the value; `input` the new one, undefined for a read. */
+  | { kind: "shared"; name: string; call: string; input: unknown; options: SharedOptions };
 
 /** A thing that a workflow can ask for. */
 export type Operation = { readonly [WORKFLOW_OPERATION]: true } & (

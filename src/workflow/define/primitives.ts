@@ -12,6 +12,7 @@ import {
   type MapOptions,
   operation,
   type Settled,
+  type SharedOptions,
   type SignalOptions,
   type StepOptions,
 } from "./operations.ts";
@@ -105,6 +106,22 @@ export function* child<Out extends z.ZodType = z.ZodUnknown>(
   options: ChildOptions<Out> = {},
 ): Flow<z.output<Out>> {
   return (yield operation({ kind: "child", name, call: workflow, input, options })) as z.output<Out>;
+}
+
+/**
+ * Reads or sets a shared value of the run, which agents (`ctx.shared`) and people change too. The log records the answer, so a replay
+ * gives the same one. A read gives `{ value, revision }`, or null for a value that was never set; `set` gives `{ revision }`.
+ * @param key the name of the value.
+ * @throws SwarmError `conflict` when the value has another revision; `payload_too_large` over 64 KiB; `rate_limited` over 100 names.
+ */
+export function shared(
+  name: string,
+  key: string,
+  options: SharedOptions & { set: unknown },
+): Flow<{ revision: number }>;
+export function shared<T = unknown>(name: string, key: string): Flow<{ value: T; revision: number } | null>;
+export function* shared(name: string, key: string, options: SharedOptions = {}): Flow<unknown> {
+  return yield operation({ kind: "shared", name, call: key, input: options.set, options });
 }
 
 /**

@@ -35,6 +35,19 @@ const FAILURE: Schema = {
   additionalProperties: false,
 };
 const NULL: Schema = { type: "null" };
+/** The schemas of a read of a shared value, and of a change. */
+const SHARED_VALUE: Schema = {
+  type: "object",
+  properties: { value: true, revision: { type: "number" } },
+  required: ["value", "revision"],
+  additionalProperties: false,
+};
+const SHARED_REVISION: Schema = {
+  type: "object",
+  properties: { revision: { type: "number" } },
+  required: ["revision"],
+  additionalProperties: false,
+};
 /** The most loops inside each other: the number of each pass becomes a part of a step's name. */
 const MAX_LOOPS_INSIDE = 4;
 
@@ -251,6 +264,8 @@ class Checker {
         return this.#signal(node);
       case "approval":
         return APPROVAL;
+      case "shared":
+        return this.#shared(node, context);
       case "expand":
         this.template(node.graph, at("graph"), context);
         for (const name of node.grants) this.#capability(name, at("grants"));
@@ -295,6 +310,17 @@ class Checker {
     this.#fits(node.input, known?.input, [...node.place, "with"], context);
     this.#undo(node, context);
     return rooted(node.output?.schema ?? true);
+  }
+
+  #shared({ set, revision, place }: Extract<Node, { kind: "shared" }>, context: Context): Schema {
+    if (set === undefined) return { anyOf: [SHARED_VALUE, NULL] };
+    this.template(set, [...place, "set"], context);
+    if (revision !== undefined) {
+      const found = this.template(revision, [...place, "revision"], context);
+      const mismatch = findMismatch(found, { type: "number" }, "revision");
+      if (mismatch !== undefined) this.#tell([...place, "revision"], mismatch);
+    }
+    return SHARED_REVISION;
   }
 
   #undo({ undo, place }: Extract<Node, { kind: "step" | "child" }>, context: Context): void {

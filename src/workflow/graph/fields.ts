@@ -2,6 +2,7 @@
 // for editors from them. Values that may hold expressions are `unknown` here.
 import { z } from "zod";
 import { MAX_DELAY_MS, nameSchema, taskSchema } from "../../protocol/index.ts";
+import { keepSchema } from "../define/define.ts";
 import { MAX_LOOP_PASSES } from "./graph.ts";
 
 /** The name of a step: it stands in expressions as `steps.<name>`. */
@@ -89,6 +90,14 @@ export const NODE_FIELDS = {
     onParentEnd: z.enum(["cancel", "leave"]).optional(),
     undo: undo.optional(),
   }),
+  shared: z.strictObject({
+    shared: stepNameSchema,
+    key: nameSchema.describe("The name of the shared value."),
+    set: anything.optional().describe("The new value; without it, the value is read."),
+    revision: anything
+      .optional()
+      .describe("Set it only if it still has this revision; 0: only if it was never set."),
+  }),
   expand: z.strictObject({
     expand: stepNameSchema,
     graph: anything.describe("An expression that gives a list of steps."),
@@ -113,6 +122,7 @@ export const definitionFields = z.strictObject({
   workflow: nameSchema.describe("The workflow's name."),
   version: z.int().min(1).describe("The version. A run keeps the version that it started with."),
   description: z.string().max(1_024).optional(),
+  keepMs: keepSchema.optional().describe("How long the log of an ended run is kept, in ms; default 7 days."),
   input: schema.optional(),
   signals: z
     .record(nameSchema, schema)

@@ -9,6 +9,7 @@ export interface Graph {
   readonly name: string;
   readonly version: number;
   readonly description: string | undefined;
+  readonly keepMs: number | undefined;
   readonly input: TypedSchema | undefined;
   readonly signals: ReadonlyMap<string, TypedSchema>;
   readonly steps: Block;
@@ -74,6 +75,14 @@ export type Node =
       readonly expiresMs: number | undefined;
     })
   | (At & { readonly kind: "approval"; readonly name: string; readonly options: ApprovalOptions })
+  | (At & {
+      readonly kind: "shared";
+      readonly name: string;
+      readonly key: string;
+      /** The new value; undefined for a read. */
+      readonly set: Template | undefined;
+      readonly revision: Template | undefined;
+    })
   | (At & {
       readonly kind: "expand";
       readonly name: string;

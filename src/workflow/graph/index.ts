@@ -3,12 +3,14 @@
 //   const { definition } = await loadDefinition(await readFile("order.yaml", "utf8"), "order.yaml");
 
 export { checkGraph, childrenOf, type Surroundings } from "./check.ts";
-export type { Graph, GraphFault } from "./graph.ts";
+export type { Block, Graph, GraphFault, Node } from "./graph.ts";
+export { drawGraph, drawRun } from "./mermaid.ts";
 export {
   loadDefinition,
   MAX_DEFINITION_LENGTH,
   type ReadDefinition,
   readDefinition,
+  readSource,
   type TextFault,
 } from "./read.ts";
 export { type ExpandOptions, expand } from "./run.ts";

@@ -25,11 +25,12 @@ export function parseGraph(value: unknown, limits: GraphLimits): ParsedGraph {
   const parser = new Parser(limits);
   const fields = parser.fieldsOf(definitionFields, value, []);
   if (fields === null) return { graph: null, faults: parser.faults };
-  const { workflow: name, version, description, input, signals = {}, steps, output } = fields;
+  const { workflow: name, version, description, keepMs, input, signals = {}, steps, output } = fields;
   const graph: Graph = {
     name,
     version,
     description,
+    keepMs,
     input: parser.schema(input, ["input"]),
     signals: new Map(
       Object.entries(signals).flatMap(([signal, schema]) => {
@@ -289,6 +290,16 @@ class Parser {
       if (fields === null) return null;
       const { approval: name, ...options } = fields;
       return { kind: "approval", place, name, options: withoutUndefined(options) };
+    },
+    shared: (value, place) => {
+      const fields = this.fieldsOf(NODE_FIELDS.shared, value, place);
+      if (fields === null) return null;
+      const { shared: name, key, set, revision } = fields;
+      if (revision !== undefined && set === undefined)
+        this.tell([...place, "revision"], `shared ${name}: revision belongs to set`);
+      const of = (field: string, found: unknown) =>
+        found === undefined ? undefined : this.template(found, [...place, field]);
+      return { kind: "shared", place, name, key, set: of("set", set), revision: of("revision", revision) };
     },
     expand: (value, place) => {
       const fields = this.fieldsOf(NODE_FIELDS.expand, value, place);

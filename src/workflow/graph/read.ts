@@ -1,5 +1,5 @@
 // Reads a definition from a YAML or JSON text, and tells each fault with file, line and column.
-import { SwarmError } from "../../protocol/index.ts";
+import { type Json, SwarmError } from "../../protocol/index.ts";
 import type { WorkflowDefinition } from "../define/define.ts";
 import type { Place } from "../expressions/index.ts";
 import { checkGraph, type Surroundings } from "./check.ts";
@@ -65,9 +65,20 @@ export async function readDefinition(
   const { graph, faults: parsed } = parseGraph(value, FILE_LIMITS);
   const faults = graph === null || parsed.length > 0 ? parsed : checkGraph(graph, surroundings);
   if (graph !== null && faults.length === 0)
-    return { ok: true, read: { graph, definition: definitionOf(graph) } };
+    return { ok: true, read: { graph, definition: definitionOf(graph, plainData(value)) } };
   const told = faults.map((fault) => ({ ...at(offsetOf(document, text, fault)), message: fault.message }));
   return { ok: false, faults: told.sort((a, b) => a.line - b.line || a.column - b.column) };
+}
+
+/** The definition that the log of a run keeps; null for data that this version cannot read. It was checked before the start. */
+export function readSource(source: Json): ReadDefinition | null {
+  const { graph, faults } = parseGraph(source, FILE_LIMITS);
+  return graph === null || faults.length > 0 ? null : { graph, definition: definitionOf(graph, source) };
+}
+
+/** The data of a file as JSON: YAML also has values that JSON has not, and a definition means none of them. */
+function plainData(value: unknown): Json {
+  return JSON.parse(JSON.stringify(value)) as Json;
 }
 
 /** As {@link readDefinition}. @throws SwarmError `invalid_input` with all faults, one in a line. */

@@ -4,19 +4,35 @@ import { type Json, SwarmError } from "../../protocol/index.ts";
 import { defineWorkflow, type WorkflowDefinition } from "../define/define.ts";
 import { StepFailure } from "../define/failure.ts";
 import type { Flow, Settled } from "../define/operations.ts";
-import { all, approval, child, map, race, signal, sleep, status, step } from "../define/primitives.ts";
+import {
+  all,
+  approval,
+  child,
+  map,
+  race,
+  shared,
+  signal,
+  sleep,
+  status,
+  step,
+} from "../define/primitives.ts";
 import { fillTemplate, type Scope, type Template, TemplateError } from "../expressions/index.ts";
 import { readExpansion, type Tree } from "./expansion.ts";
 import type { Block, Graph, Node } from "./graph.ts";
 import { isDelay, withoutUndefined } from "./parse.ts";
 
-/** Makes the definition that engines run. */
-export function definitionOf(graph: Graph): WorkflowDefinition {
+/** Makes the definition that engines run. `source` is its data. */
+export function definitionOf(graph: Graph, source: Json): WorkflowDefinition {
+  return Object.freeze({ ...codeOf(graph), source });
+}
+
+function codeOf(graph: Graph): WorkflowDefinition {
   const signals = Object.fromEntries([...graph.signals].map(([name, { type }]) => [name, type]));
   return defineWorkflow({
     name: graph.name,
     version: graph.version,
     description: graph.description,
+    keepMs: graph.keepMs,
     ...(graph.input === undefined ? {} : { input: graph.input.type }),
     ...(graph.signals.size === 0 ? {} : { signals }),
     *run(input: unknown) {
@@ -99,6 +115,8 @@ function* runNode(node: Node, context: Context): Flow<Json> {
     }
     case "approval":
       return toJson(yield* approval(name, node.options));
+    case "shared":
+      return toJson(yield* runShared(node, name, context));
     case "expand":
       return yield* expandSteps(
         name,
@@ -195,6 +213,24 @@ function* runLoop(node: Extract<Node, { kind: "loop" }>, context: Context): Flow
       );
     value = yield* runBlock(node.body, inner);
   }
+}
+
+function* runShared(
+  { key, set, revision }: Extract<Node, { kind: "shared" }>,
+  name: string,
+  context: Context,
+): Flow<unknown> {
+  if (set === undefined) return yield* shared(name, key);
+  const expected = revision === undefined ? undefined : fill(revision, context, name);
+  if (expected !== undefined && !(Number.isSafeInteger(expected) && (expected as number) >= 0))
+    throw invalid(
+      name,
+      `shared ${name} takes a revision from 0, and ${JSON.stringify(expected).slice(0, 80)} came`,
+    );
+  return yield* shared(name, key, {
+    set: fill(set, context, name),
+    ...(expected === undefined ? {} : { revision: expected as number }),
+  });
 }
 
 function* runTry(node: Extract<Node, { kind: "try" }>, context: Context): Flow<Json> {

@@ -37,7 +37,7 @@ export interface UndoOrder {
 }
 
 /** The kinds of things that the log orders under a path. */
-export type OrderKind = "step" | "child" | "sleep" | "signal" | "approval" | "undo";
+export type OrderKind = "step" | "child" | "sleep" | "signal" | "approval" | "undo" | "shared";
 
 /** An order: a task, a child, or a wait, under a path that is unique in the run. */
 export interface Ordered {
@@ -47,9 +47,12 @@ export interface Ordered {
   readonly path: string;
   /** The number of the task or child: its id is `<workflowId>-<n>`. Waits have none. */
   readonly n?: number;
-  /** The capability, or the name of the child's workflow. */
+  /** The capability, the name of the child's workflow, or the name of the shared value. */
   readonly call?: string;
+  /** Of a shared value: the new value; absent for a read. */
   readonly input?: Json;
+  /** The revision that a shared value must have. */
+  readonly revision?: number;
   /** The options of a task that are not the default: priority, timeoutMs, retry, route, ballot, labels. */
   readonly task?: { readonly [name: string]: Json };
   readonly undo?: UndoOrder;
@@ -83,6 +86,10 @@ export interface Begun {
   /** The deadline of the run, in ms since 1970. */
   readonly deadlineMs?: number;
   readonly by?: Author;
+  /** The definition, where it is data: a run keeps it although the file changes. */
+  readonly definition?: Json;
+  /** How long the log is kept after the end, in ms, where the definition says it. */
+  readonly keepMs?: number;
   /** For a continuation: the counter of tasks, the last command, and the signals that were not taken. */
   readonly n?: number;
   readonly lastCommand?: number;
@@ -137,7 +144,9 @@ export type Fact =
   | { readonly type: "armed"; readonly n: number; readonly atMs: number }
   | { readonly type: "warned"; readonly share: number }
   | Blocked
-  | { readonly type: "unblocked" };
+  | { readonly type: "unblocked" }
+  /** An engine takes a trigger that came again without an entry: it may end or hang the engine. `trigger` is as `tryKey` names it. */
+  | { readonly type: "tried"; readonly trigger: string; readonly engine: string };
 
 /** The names of all facts that this version knows. */
 export const FACT_TYPES: ReadonlySet<string> = new Set<Fact["type"]>([
@@ -161,6 +170,7 @@ export const FACT_TYPES: ReadonlySet<string> = new Set<Fact["type"]>([
   "warned",
   "blocked",
   "unblocked",
+  "tried",
 ]);
 
 /** The states of a run that has its result. */

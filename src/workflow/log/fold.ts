@@ -85,6 +85,10 @@ export interface Fold {
   armed: { readonly n: number; readonly atMs: number; readonly entry: number } | null;
   wakes: number;
   warnedShare: number;
+  /** The last entry that was a decision, and not only a note of tries. */
+  decidedIn: number;
+  /** The engines that took a trigger which came again without an entry, since that decision. */
+  readonly tries: Map<string, Set<string>>;
 }
 
 /** The states of a run. */
@@ -120,6 +124,7 @@ export function emptyFold(id: string): Fold {
       signal: new Set(),
       approval: new Set(),
       undo: new Set(),
+      shared: new Set(),
     },
     settlements: [],
     delivered: -1,
@@ -146,6 +151,8 @@ export function emptyFold(id: string): Fold {
     armed: null,
     wakes: 0,
     warnedShare: 0,
+    decidedIn: 0,
+    tries: new Map(),
   };
 }
 
@@ -187,6 +194,10 @@ export function isContinuation(entry: Entry): boolean {
 /** Applies a stored entry. */
 export function applyEntry(fold: Fold, entry: Entry, bytes: number): void {
   openEntry(fold, entry.atMs, entry.took ?? []);
+  if (entry.facts.some(({ type }) => type !== "tried")) {
+    fold.tries.clear();
+    fold.decidedIn = fold.entries;
+  }
   for (const fact of entry.facts) applyFact(fold, fact);
   closeEntry(fold, entry.chain, bytes);
 }
@@ -218,7 +229,14 @@ export function doesCodeRun(fold: Fold): boolean {
 
 /** The open things that the code has asked for and still needs: neither compensations nor cancelled steps. */
 export function listOpen({ open, ops }: Fold): Op[] {
-  const paths = [...open.step, ...open.child, ...open.sleep, ...open.signal, ...open.approval];
+  const paths = [
+    ...open.step,
+    ...open.child,
+    ...open.sleep,
+    ...open.signal,
+    ...open.approval,
+    ...open.shared,
+  ];
   return paths.flatMap((path) => ops.get(path) ?? []).filter(({ cancelledIn }) => cancelledIn === undefined);
 }
 
@@ -315,6 +333,9 @@ export function applyFact(fold: Fold, fact: Fact): void {
       return;
     case "unblocked":
       fold.blocked = null;
+      return;
+    case "tried":
+      fold.tries.set(fact.trigger, new Set([...(fold.tries.get(fact.trigger) ?? []), fact.engine]));
       return;
     default:
       fact satisfies never;

@@ -8,6 +8,14 @@ export const MAX_LOG_BYTES = 64 * 1024 * 1024;
 /** The part of a limit at which the first warning comes, and the distance of the next ones. */
 export const WARN_STEP = 0.2;
 
+/** How long the log of an ended run is kept without a word of the definition, in ms: as long as results are by default. */
+const DEFAULT_KEEP_MS = 7 * 86_400_000;
+
+/** How long the log of a run is kept after its end, in ms. */
+export function keepMsOf({ begun }: Fold): number {
+  return begun?.keepMs ?? DEFAULT_KEEP_MS;
+}
+
 /** The used part of the limits, 0 to 1 and above. */
 export function usedShare(fold: Fold): number {
   return Math.max(fold.entries / MAX_LOG_ENTRIES, fold.bytes / MAX_LOG_BYTES);

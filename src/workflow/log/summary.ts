@@ -37,6 +37,7 @@ const KINDS = [
   ["undo", "task"],
   ["step", "task"],
   ["child", "workflow"],
+  ["shared", "task"],
   ["sleep", "timer"],
 ] as const;
 

@@ -3,6 +3,7 @@ import { type BackoffPolicy, backoffDelayMs, type Chance } from "../../base/inde
 import { type Json, retrySchema, type TaskInput, toSwarmError } from "../../protocol/index.ts";
 import { plainJson } from "../decide/values.ts";
 import type { Failure, Outcome } from "../log/facts.ts";
+import type { TestSharedValue } from "./shared.ts";
 
 /** The facts of one call of an agent. */
 export interface AgentCall {
@@ -12,6 +13,11 @@ export interface AgentCall {
   /** From 1. */
   readonly attempt: number;
   readonly nowMs: number;
+  /** The shared values of the run, as `ctx.shared` gives them. */
+  readonly shared: {
+    get(name: string): TestSharedValue | null;
+    set(name: string, value: Json, options?: { revision?: number }): TestSharedValue;
+  };
 }
 
 /**

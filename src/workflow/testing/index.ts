@@ -6,6 +6,7 @@
 //   expect(await run.result()).toMatchObject({ state: "completed" });
 
 export { type AgentCall, type AgentFunction, type Later, takes } from "./agents.ts";
+export type { TestSharedValue } from "./shared.ts";
 export type {
   Kill,
   StartOptions,

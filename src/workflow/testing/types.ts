@@ -6,6 +6,7 @@ import type { Author, EndState, Failure } from "../log/facts.ts";
 import type { Fold, RunState } from "../log/fold.ts";
 import type { RunSummary, Waiting } from "../log/summary.ts";
 import type { AgentFunction } from "./agents.ts";
+import type { TestShared } from "./shared.ts";
 
 /** A kill of the engine at one entry. The next engine reads the log, and the triggers come again. */
 export interface Kill {
@@ -71,6 +72,8 @@ export interface TestRun {
   readonly fold: Fold;
   /** The stored log, one text for each entry. */
   readonly log: readonly string[];
+  /** The shared values of the run. */
+  readonly shared: Pick<TestShared, "get" | "set">;
   /** The attempts of the run's tasks, in their order. */
   readonly calls: readonly TestCall[];
   /**

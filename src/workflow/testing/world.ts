@@ -8,9 +8,11 @@ import type { Command, Refusal, Trigger } from "../decide/triggers.ts";
 import { plainJson } from "../decide/values.ts";
 import { checkInput, type WorkflowDefinition } from "../define/define.ts";
 import type { Author, Outcome } from "../log/facts.ts";
-import { emptyFold, type Fold, foldLog, stateOf } from "../log/fold.ts";
+import { type Fold, stateOf } from "../log/fold.ts";
 import { summaryOf, waitingOf } from "../log/summary.ts";
 import { type AgentFunction, attemptTask } from "./agents.ts";
+import { readLog } from "./read-log.ts";
+import { TestShared } from "./shared.ts";
 import type {
   Kill,
   StartOptions,
@@ -50,6 +52,7 @@ interface Stored {
   wakes: { readonly n: number; readonly atMs: number }[];
   end: TestEnd | null;
   readonly refusals: Refusal[];
+  readonly shared: TestShared;
 }
 
 /**
@@ -143,6 +146,7 @@ class World implements WorkflowTest {
       get log() {
         return stored.texts;
       },
+      shared: stored.shared,
       get calls() {
         return world.#calls.filter(({ run }) => run === id);
       },
@@ -192,6 +196,7 @@ class World implements WorkflowTest {
       wakes: [],
       end: null,
       refusals: [],
+      shared: new TestShared(),
     });
   }
 
@@ -325,6 +330,9 @@ class World implements WorkflowTest {
         }
         return;
       }
+      case "shared":
+        stored.inbox.push({ type: "result", n: effect.n, outcome: stored.shared.perform(effect) });
+        return;
       case "wake":
         if (!stored.wakes.some(({ n }) => n === effect.n))
           stored.wakes.push({ n: effect.n, atMs: effect.atMs });
@@ -413,7 +421,8 @@ class World implements WorkflowTest {
       attempt,
       atMs: this.#nowMs,
     });
-    const call = { taskId: id, key: effect.key, attempt, nowMs: this.#nowMs };
+    const { shared } = this.#stored.get(task.runId)!;
+    const call = { taskId: id, key: effect.key, attempt, nowMs: this.#nowMs, shared };
     const end = await attemptTask(this.#agents[capability], effect.task, call, this.#chance);
     task.atMs = this.#nowMs + end.afterMs;
     if (end.outcome !== null && end.afterMs === 0) this.#endTask(task, end.outcome);
@@ -435,11 +444,4 @@ function listOf(
   definitions: WorkflowDefinition | readonly WorkflowDefinition[],
 ): readonly WorkflowDefinition[] {
   return Array.isArray(definitions) ? definitions : [definitions as WorkflowDefinition];
-}
-
-function readLog({ id, texts }: Stored): Fold {
-  if (texts.length === 0) return emptyFold(id);
-  const read = foldLog(id, texts);
-  if (!read.ok) throw new Error(`the log of ${id} is broken at entry ${read.entry}: ${read.fault}`);
-  return read.fold;
 }

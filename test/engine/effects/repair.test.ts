@@ -6,7 +6,7 @@ import { Performer } from "../../../src/engine/effects/perform.ts";
 import { LogStore } from "../../../src/engine/stores/log-store.ts";
 import { createSubjects } from "../../../src/protocol/index.ts";
 import { MemoryServer } from "../../../src/transport/index.ts";
-import { createTaskClient } from "../../../src/work/index.ts";
+import { createTaskClient, SharedStore } from "../../../src/work/index.ts";
 import { all, defineWorkflow, step } from "../../../src/workflow/index.ts";
 import { until } from "../../work/support.ts";
 import { definitionsOf, EngineSwarm } from "../support.ts";
@@ -41,7 +41,8 @@ it("an open step without task and result is ordered again, and a step whose task
     tasks,
     logs,
     commands,
-    definitions: { newestVersion: () => 1 },
+    shared: new SharedStore(shared),
+    definitions: { find: () => undefined },
   });
   const fold = await client.fold("pair-1");
   const { signal } = new AbortController();

@@ -1,7 +1,8 @@
 import { describe, expect, it } from "vitest";
 import { orderOf } from "../../../src/engine/lanes/lane.ts";
-import { hasCrashed, outcomeOf } from "../../../src/engine/runs/triggers.ts";
+import { hasCrashed, isSuspect, outcomeOf } from "../../../src/engine/runs/triggers.ts";
 import { laneOf, type Result } from "../../../src/protocol/index.ts";
+import type { Trigger } from "../../../src/workflow/index.ts";
 
 const result: Result = {
   taskId: "order-81-3",
@@ -27,13 +28,21 @@ describe("the outcome of a step", () => {
 });
 
 describe("a trigger", () => {
-  it("is suspected to end its engine at the third delivery after two ack-waits", () => {
-    expect(hasCrashed({ deliveryCount: 3, storedAtMs: 0 }, 4_000)).toBe(true);
-    expect(hasCrashed({ deliveryCount: 2, storedAtMs: 0 }, 60_000)).toBe(false);
+  const trigger: Trigger = { type: "result", n: 1, outcome: { status: "completed" } };
+  const foldWith = (engines: readonly string[]) => ({ tries: new Map([["result 1", new Set(engines)]]) });
+
+  it("that came again after an ack-wait is suspect; a trigger that engines gave back in a moment is not", () => {
+    expect(isSuspect({ deliveryCount: 2, storedAtMs: 0 }, 2_000)).toBe(true);
+    expect(isSuspect({ deliveryCount: 5, storedAtMs: 0 }, 500)).toBe(false);
+    expect(isSuspect({ deliveryCount: 1, storedAtMs: 0 }, 60_000)).toBe(false);
   });
 
-  it("that engines gave back three times in a moment does not count", () => {
-    expect(hasCrashed({ deliveryCount: 5, storedAtMs: 0 }, 500)).toBe(false);
+  it("has ended its engines when two others took it and made no decision, however often it was delivered", () => {
+    expect(hasCrashed(foldWith([]), trigger, "three")).toBe(false);
+    expect(hasCrashed(foldWith(["one"]), trigger, "three")).toBe(false);
+    expect(hasCrashed(foldWith(["one", "three"]), trigger, "three")).toBe(false);
+    expect(hasCrashed(foldWith(["one", "two"]), trigger, "three")).toBe(true);
+    expect(hasCrashed(foldWith(["one", "two"]), { ...trigger, n: 2 }, "three")).toBe(false);
   });
 });
 

@@ -2,12 +2,15 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { z } from "zod";
 import { createSubjects, TerminalError } from "../../../src/protocol/index.ts";
+import { SharedStore } from "../../../src/work/index.ts";
 import {
   all,
   approval,
   child,
   defineWorkflow,
   map,
+  type StepFailure,
+  shared,
   signal,
   sleep,
   step,
@@ -70,6 +73,48 @@ describe("a run of five steps", () => {
     await client.result("once");
     expect(await client.start({ workflow: "five", input: 1, id: "once" })).toMatchObject({ duplicate: true });
     expect(swarm.ledger.size).toBe(5);
+  });
+});
+
+const counting = defineWorkflow({
+  name: "counting",
+  version: 1,
+  *run() {
+    yield* shared("begin", "count", { set: 0, revision: 0 });
+    yield* map("items", [1, 2, 3, 4], {}, (item) => step("count", "count", item));
+    const end = yield* shared<number>("look", "count");
+    const late = shared("late", "count", { set: 0, revision: 1 });
+    try {
+      yield* late;
+    } catch (error) {
+      return [end?.value ?? null, (error as StepFailure).code];
+    }
+    return null;
+  },
+});
+
+describe("shared values", () => {
+  it("are read and set by the code of a run and by others, and the log records what the code got", async () => {
+    const { client } = await setup(counting);
+    const transport = await swarm.swarm.connect();
+    const subjects = createSubjects(transport.prefix);
+    const store = new SharedStore({ transport, subjects });
+    await swarm.agents({
+      async count(_input: number, { task }) {
+        for (;;) {
+          const at = { workflowId: task.scope, name: "count" };
+          const now = await store.get(at);
+          const write = { ...at, value: Number(now?.value) + 1, revision: now?.revision };
+          const by = { user: "counter", proven: false };
+          const isSet = await store.set({ ...write, by }).catch(() => null);
+          if (isSet !== null) return isSet.revision;
+        }
+      },
+    });
+    const { id } = await client.start({ workflow: "counting", input: null, id: "count-1" });
+    expect(await client.result(id)).toMatchObject({ status: "completed", output: [4, "conflict"] });
+    expect(await store.history({ workflowId: id, name: "count" })).toHaveLength(5);
+    expect((await client.fold(id)).ops.get("look")?.outcome).toMatchObject({ output: { value: 4 } });
   });
 });
 

@@ -40,13 +40,19 @@ function setup(definition: WorkflowDefinition | null = two) {
     if (decision.entry !== null) texts.push(decision.text);
     return decision;
   };
+  /** Another engine notes that it takes triggers that came again. */
+  const note = (triggers: Trigger[], engine: string, nowMs: number) => {
+    const decision = decider.noteTries(triggers, { engine, nowMs });
+    texts.push(decision.text);
+    return decision;
+  };
   /** Another engine takes over: it reads the log. */
   const takeOver = () => {
     const read = foldLog("r", texts);
     if (!read.ok) throw new Error(read.fault);
     decider = new Decider(read.fold, definition);
   };
-  return { decide, takeOver, texts, fold: () => decider.fold };
+  return { decide, note, takeOver, texts, fold: () => decider.fold };
 }
 
 test("log time never goes back, whatever the clock says", () => {
@@ -126,7 +132,26 @@ test("a result that was never ordered, and a command to a run that was never sta
   expect(decide([command(3, start)], 0)).toMatchObject({ entry: null, refusals: [{ code: "conflict" }] });
 });
 
-test("a trigger that ends its engine three times blocks the run; its results are kept; a person resumes it", () => {
+test("a note that a trigger came again is an entry without effects, and the next engine still repeats those of the last decision", () => {
+  const { note, decide, takeOver, texts, fold } = setup();
+  decide([command(1, start)], 0);
+  decide([command(2, { type: "wake", n: 1 })], 1_000); // its engine dies before the effects
+  takeOver();
+  const late = command(3, { type: "pause" });
+  expect(note([late], "one", 2_000)).toMatchObject({ effects: [], isRollup: false });
+  expect([...(fold().tries.get("command 3") ?? [])]).toEqual(["one"]);
+  takeOver();
+  note([late], "two", 3_000);
+  expect([...(fold().tries.get("command 3") ?? [])]).toEqual(["one", "two"]);
+  takeOver();
+  expect(decide([late], 4_000).effects).toMatchObject([{ type: "task", isRepeat: true }]);
+  expect(fold().tries.size, "a decision ends the notes").toBe(0);
+  expect(texts.map((text) => JSON.parse(text).entry)).toEqual([1, 2, 3, 4, 5]);
+  takeOver();
+  expect(fold()).toMatchObject({ isPaused: true, decidedIn: 5 });
+});
+
+test("a trigger that ended its engines blocks the run; its results are kept; a person resumes it", () => {
   const { decide, takeOver, fold } = setup();
   decide([command(1, start)], 0);
   decide([command(2, { type: "wake", n: 1 })], 1_000, true);

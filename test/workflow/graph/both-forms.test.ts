@@ -12,13 +12,20 @@ import {
   type Flow,
   map,
   race,
+  type StepFailure,
+  shared,
   signal,
   sleep,
   status,
   step,
   type WorkflowDefinition,
 } from "../../../src/workflow/index.ts";
-import { createWorkflowTest, type TestRun, takes } from "../../../src/workflow/testing/index.ts";
+import {
+  type AgentCall,
+  createWorkflowTest,
+  type TestRun,
+  takes,
+} from "../../../src/workflow/testing/index.ts";
 import { ORDER } from "./support.ts";
 
 /** The agents of all stories. */
@@ -34,6 +41,9 @@ const agents = {
     return n;
   },
   undo: () => null,
+  raise: (_input: unknown, { shared: values }: AgentCall) => {
+    values.set("limit", { daily: 2 });
+  },
   plan: () => [
     { step: "one", call: "double", with: 4 },
     { step: "two", call: "echo", with: { was: "${steps.one}" } },
@@ -229,6 +239,29 @@ const STORIES: Record<string, Story> = {
         - { step: a, call: echo, with: 1, undo: { call: undo, with: { of: a } } }
         - { step: b, call: echo, with: 2, undo: { call: undo } }
         - { step: c, call: fail }`,
+  },
+  "shared values that agents change too": {
+    *code() {
+      yield* shared("first", "limit", { set: { daily: 1 }, revision: 0 });
+      yield* step("raise", "raise");
+      const now = yield* shared("look", "limit");
+      yield* shared("again", "limit", { set: now, revision: now?.revision as number });
+      try {
+        yield* shared("late", "limit", { set: 0, revision: now?.revision as number });
+      } catch (error) {
+        return yield* step("told", "echo", (error as StepFailure).code);
+      }
+      return null;
+    },
+    data: `
+      steps:
+        - { shared: first, key: limit, set: { daily: 1 }, revision: 0 }
+        - { step: raise, call: raise }
+        - { shared: look, key: limit }
+        - { shared: again, key: limit, set: "\${steps.look}", revision: "\${steps.look.revision}" }
+        - try: [{ shared: late, key: limit, set: 0, revision: "\${steps.look.revision}" }]
+          catch: [{ step: told, call: echo, with: "\${error.code}" }]
+      output: \${steps.told}`,
   },
 };
 const inner = defineWorkflow({

@@ -26,7 +26,7 @@ it.each([
   ["- { step: a, sleep: b, call: echo }", "4:3: is both step and sleep; make two steps of it"],
   [
     "- a",
-    "4:3: must be a step: an object with one of step, parallel, if, map, loop, race, sleep, signal, approval, child, expand, try, status",
+    "4:3: must be a step: an object with one of step, parallel, if, map, loop, race, sleep, signal, approval, child, shared, expand, try, status",
   ],
   ["- { step: a }", "4:3: call must be 1–64 of A–Z a–z 0–9 _ -, got nothing"],
   ["- { step: a, call: echo, wiht: 1 }", "4:32: wiht is not known; did you mean with?"],
