@@ -8,6 +8,7 @@ export {
   type AgentContext,
   type AgentDefinition,
   type AgentLock,
+  type AgentShared,
   type AgentTask,
   type AskOptions,
   defineAgent,
@@ -17,6 +18,7 @@ export {
   type MachineInput,
   type MachineSpec,
   type RunSpec,
+  type SharedRead,
 } from "./agent/index.ts";
 export { AssertionError, assert, type Logger } from "./base/index.ts";
 export { accuracyOf, type Calibration, confidenceOf, type Rate } from "./consensus/index.ts";
@@ -58,9 +60,11 @@ export {
   race,
   random,
   type Settled,
+  type SharedOptions,
   type SignalOptions,
   StepFailure,
   type StepOptions,
+  shared,
   signal,
   sleep,
   status,

@@ -10,10 +10,12 @@ export {
   type AgentAccess,
   type AgentContext,
   type AgentLock,
+  type AgentShared,
   type AgentTask,
   type AskOptions,
   DEFAULT_ASK_TIMEOUT_MS,
   type LockOptions,
+  type SharedRead,
 } from "./define/context.ts";
 export {
   type AgentDefinition,
@@ -32,6 +34,7 @@ export { AGENT_VERBS } from "./host/mailbox.ts";
 export type { Host, HostOptions, HostRole } from "./host/types.ts";
 export type { Exec } from "./ports/exec.ts";
 export type { HeldLock, LockPort, LockRequest } from "./ports/lock.ts";
+export type { SharedPort } from "./ports/shared.ts";
 export type { AgentVoteKey, VotePort } from "./ports/vote.ts";
 export { type AskLink, askAgent, askCapability, type FindClass } from "./wire/ask.ts";
 export { HEARTBEAT_INTERVAL_MS } from "./wire/heartbeat.ts";

@@ -40,6 +40,7 @@ const TRAFFIC: Readonly<Record<SubjectName, Traffic>> = {
   workflow: { part: "internal", body: null },
   flow: { part: "internal", body: null },
   wake: { part: "internal", body: null },
+  shared: { part: "internal", body: null },
   gone: { part: "internal", body: null },
   event: { part: "hears", body: null },
   office: { part: "sends", body: null, reply: null },

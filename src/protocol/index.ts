@@ -251,6 +251,7 @@ export {
   classOf,
   createSubjects,
   DEFAULT_CLASS,
+  ENGINE_CLASS,
   type EventKind,
   fitsFilter,
   type HostAddress,

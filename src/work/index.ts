@@ -44,6 +44,13 @@ export type {
   TrailRecord,
   Workforce,
 } from "./ports.ts";
+export {
+  MAX_SHARED_BYTES,
+  type SharedAuthor,
+  type SharedChange,
+  SharedStore,
+  type SharedValue,
+} from "./shared/store.ts";
 export { codeOfThrown } from "./spans.ts";
 export { blobsOf, renewBlobs } from "./stores/blob-refs.ts";
 export { createBlobRenewer, type RenewalReport } from "./stores/blob-renewer.ts";

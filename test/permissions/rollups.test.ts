@@ -24,7 +24,10 @@ const ALLOWED: Readonly<Record<string, { roles: string; why: string }>> = {
     why: "nats-server requires it of a stream with schedules",
   },
   MURMUR_WORKFLOWS: { roles: "engine", why: "the last entry of a run replaces the entries before it" },
-  MURMUR_FLOW: { roles: "api engine", why: "nats-server requires it of a stream with schedules" },
+  MURMUR_FLOW: {
+    roles: "coordinator/c1 api engine",
+    why: "nats-server requires it of a stream with schedules",
+  },
   OBJ_MURMUR_ENTRIES: { roles: "engine", why: "as blobs" },
   OBJ_MURMUR_SNAPSHOTS: {
     roles: "coordinator/c1",
@@ -55,6 +58,7 @@ test("no role rolls up a stream, but for the listed ones with their reasons, whi
     "MURMUR_PLACED-DEFAULT": names.subject("placed", { class: "default" }),
     MURMUR_WORKFLOWS: names.subject("workflow"),
     MURMUR_FLOW: names.subject("flow"),
+    MURMUR_SHARED: names.subject("shared"),
     OBJ_MURMUR_ENTRIES: names.objects("entries")[0]!,
     KV_MURMUR_LIMITS: names.key("limits", "task.echo"),
     KV_MURMUR_CANCELLED: names.key("cancelled", "s"),

@@ -73,6 +73,36 @@ export interface AgentLock {
   release(): Promise<void>;
 }
 
+/** A shared value of a workflow. */
+export interface SharedRead<T> {
+  value: T;
+  /** It rises with every change; give it to `set` to change only this value. */
+  revision: number;
+}
+
+/** The shared values of the workflow that a task is a step of. */
+export interface AgentShared {
+  /** The value; null when it was never set. Reads see every finished change. @throws SwarmError `unavailable`. */
+  get<T = unknown>(name: string): Promise<SharedRead<T> | null>;
+  /**
+   * Sets a value: plain data, at most 64 KiB of JSON. `revision`: only if the value still has this revision; 0: only if it was never set.
+   * @throws SwarmError `conflict` (retryable) when it has another one; `payload_too_large`; `rate_limited` over 100 names;
+   *   `not_found` for a run that is gone; `unavailable`: the value may be set or not.
+   */
+  set(
+    name: string,
+    value: unknown,
+    options?: { revision?: number | undefined },
+  ): Promise<{ revision: number }>;
+  /**
+   * Reads the value, changes it, and sets it unless another writer was first; then it does so again, at most 16 times. `change` gets
+   * undefined for a value that was never set. An attempt that dies may have changed the value: put the update into a step where it
+   * must not happen twice, or make it safe to repeat.
+   * @throws SwarmError as `set`.
+   */
+  update<T>(name: string, change: (value: T | undefined) => T): Promise<SharedRead<T>>;
+}
+
 /** The functions for all code of an agent, inside and outside a task. */
 export interface AgentAccess {
   readonly agentId: string;
@@ -158,6 +188,11 @@ export interface AgentContext extends AgentAccess {
    *   hand-offs of the task. Such a call changes nothing.
    */
   handOff(request?: HandOffRequest): never;
+  /**
+   * The shared values of the workflow that this task is a step of: named, with revisions. They are gone with the log of the run. Locks
+   * are another thing: see {@link lock}. In a task outside a workflow every call throws `invalid_input`.
+   */
+  readonly shared: AgentShared;
   /** Reports progress, 0–100, with a short note, to the clients that watch the task. Other values are clamped, with a warning in the log. */
   progress(percent: number, note?: string): void;
   /**

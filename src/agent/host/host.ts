@@ -55,6 +55,7 @@ class AgentHost implements Host, AgentHostPort {
   readonly exec: AgentHostPort["exec"];
   readonly locks: AgentHostPort["locks"];
   readonly votes: AgentHostPort["votes"];
+  readonly shared: AgentHostPort["shared"];
   readonly tracer: Tracer;
   readonly hostId: string;
   readonly agentClass: string;
@@ -96,6 +97,7 @@ class AgentHost implements Host, AgentHostPort {
     this.exec = options.exec;
     this.locks = options.locks;
     this.votes = options.votes;
+    this.shared = options.shared;
     this.tracer = options.tracer ?? NO_TRACER;
     this.version = options.version;
     this.restart = options.restart;

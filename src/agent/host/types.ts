@@ -7,6 +7,7 @@ import type { CapabilityLimits, Workforce } from "../../work/index.ts";
 import type { AgentDefinition } from "../define/define.ts";
 import type { Exec } from "../ports/exec.ts";
 import type { LockPort } from "../ports/lock.ts";
+import type { SharedPort } from "../ports/shared.ts";
 import type { VotePort } from "../ports/vote.ts";
 import type { FindClass } from "../wire/ask.ts";
 
@@ -42,6 +43,8 @@ export interface HostOptions {
   locks?: LockPort | undefined;
   /** Makes the keys that sign votes. Without it, agents have no key and get no seat in ballots of the strategy `bft`. */
   votes?: VotePort | undefined;
+  /** Reads and changes the shared values of workflows for `ctx.shared`. Without it, `ctx.shared` throws `unavailable`. */
+  shared?: SharedPort | undefined;
   /** Lists the capabilities that the swarm knows, for errors of `ctx.ask`. Without it, those errors list none. */
   knownCapabilities?: (() => Promise<readonly string[]>) | undefined;
   /** Finds the class of another agent for `ctx.ask`. Without it, the host looks for agents of its own class only. */

@@ -22,6 +22,7 @@ import { codeOfThrown } from "../../work/index.ts";
 import type {
   AgentContext,
   AgentLock,
+  AgentShared,
   AskOptions,
   LockOptions,
   RecordOptions,
@@ -32,9 +33,11 @@ import type { ExecLimits } from "../define/define.ts";
 import type { SlotState } from "../lifecycle/slot-counts.ts";
 import type { Exec } from "../ports/exec.ts";
 import type { LockPort } from "../ports/lock.ts";
+import type { SharedPort } from "../ports/shared.ts";
 import type { VotePort } from "../ports/vote.ts";
 import { type AskLink, askCapability, broadcast } from "../wire/ask.ts";
 import { AttemptLocks } from "./locks.ts";
+import { createShared } from "./shared.ts";
 
 /** The services of a process that the run contexts of all its agents share. */
 export interface RunPorts {
@@ -43,6 +46,7 @@ export interface RunPorts {
   readonly exec: Exec | undefined;
   readonly locks: LockPort | undefined;
   readonly votes: VotePort | undefined;
+  readonly shared: SharedPort | undefined;
   readonly tracer: Tracer;
 }
 
@@ -89,6 +93,7 @@ export class RunContext implements AgentContext {
   #log: Logger | undefined;
   #steps: Set<string> | undefined;
   #locks: AttemptLocks | undefined;
+  #shared: AgentShared | undefined;
   #code: Promise<unknown> | undefined;
   #failedCommand: (ExecResult & { program: string }) | undefined;
   #isProgressWarned = false;
@@ -231,6 +236,16 @@ export class RunContext implements AgentContext {
       onLost: (reason) => this.abort(reason),
     });
     return this.waitFor("lock", this.#locks.acquire(name, options));
+  }
+
+  get shared(): AgentShared {
+    this.#shared ??= createShared({
+      port: this.#owner.ports.shared,
+      agentId: this.agentId,
+      task: this.#work.task,
+      wait: (promise) => this.waitFor("queue", promise),
+    });
+    return this.#shared;
   }
 
   broadcast(topic: string, value: unknown): void {

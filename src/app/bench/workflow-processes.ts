@@ -40,8 +40,7 @@ export async function startEngine(transport: Transport): Promise<void> {
 export function createRunner(transport: Transport, tasks: TaskClient, input: string): () => Promise<void> {
   const client = new WorkflowClient({ transport, tasks });
   return async () => {
-    const { id } = await client.start({ workflow: BENCH_WORKFLOW, input });
-    const { status } = await client.result(id);
+    const { status } = await client.run({ workflow: BENCH_WORKFLOW, input });
     if (status !== "completed") throw new Error(`expected a completed run, got ${status}`);
   };
 }

@@ -168,9 +168,18 @@ export const COMMANDS: readonly CommandEntry[] = [
     "show earlier values of the swarm",
     async () => (await import("./swarm/config.ts")).history,
   ),
-  entry("schedule set", "submit a task at set times", async () => (await import("./swarm/schedule.ts")).set),
+  entry(
+    "schedule set",
+    "submit a task, or start a run of a workflow, at set times",
+    async () => (await import("./swarm/schedule.ts")).set,
+  ),
   entry("schedule ls", "list schedules", async () => (await import("./swarm/schedule.ts")).ls),
   entry("schedule rm", "remove a schedule", async () => (await import("./swarm/schedule.ts")).rm),
+  entry(
+    "schedule backfill",
+    "fire the past ticks of a schedule",
+    async () => (await import("./swarm/schedule.ts")).backfill,
+  ),
   entry(
     "workflow start",
     "start a run of a workflow",
@@ -181,6 +190,26 @@ export const COMMANDS: readonly CommandEntry[] = [
     "workflow show",
     "show one run with its steps",
     async () => (await import("./swarm/workflow.ts")).show,
+  ),
+  entry(
+    "workflow watch",
+    "follow a run until it ends",
+    async () => (await import("./swarm/workflow.ts")).watch,
+  ),
+  entry(
+    "workflow graph",
+    "draw a run or a definition as a Mermaid flowchart",
+    async () => (await import("./swarm/workflow.ts")).graph,
+  ),
+  entry(
+    "workflow shared",
+    "show the shared values of a run",
+    async () => (await import("./swarm/workflow-shared.ts")).shared,
+  ),
+  entry(
+    "workflow share",
+    "set a shared value of a run",
+    async () => (await import("./swarm/workflow-shared.ts")).share,
   ),
   entry(
     "workflow signal",
@@ -226,6 +255,11 @@ export const COMMANDS: readonly CommandEntry[] = [
   processEntry("engine", "run one engine", async () => (await import("./local/engine.ts")).command),
   entry("budget set", "limit what the swarm may use", async () => (await import("./swarm/budget.ts")).set),
   entry("budget ls", "list budgets", async () => (await import("./swarm/budget.ts")).ls),
+  entry(
+    "workflow replay",
+    "make the decisions of recorded logs again",
+    async () => (await import("./local/workflow-replay.ts")).replay,
+  ),
   entry(
     "workflow check",
     "check workflow definitions in YAML or JSON",

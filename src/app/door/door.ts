@@ -217,7 +217,7 @@ class OperateDoor {
         advise,
         office: createOfficeClient({ transport }),
         signal: running.controller.signal,
-        caller: { name: rights.user, role: "api", isProven: true },
+        caller: { name: rights.user, role: "api", isProven: true, groups: rights.groups },
         timeoutMs: timeoutMs ?? (replies.takesEvents ? undefined : ONE_REPLY_MS),
         request: {
           encoding,

@@ -16,7 +16,8 @@ import { showOverview } from "./overview.ts";
 import { advisePermission } from "./permission-advice.ts";
 import { listProblems } from "./problems.ts";
 import { showScaling } from "./scaling.ts";
-import { listSchedules, removeSchedule, setSchedule } from "./schedules.ts";
+import { backfillSchedule, listSchedules, removeSchedule, setSchedule } from "./schedules.ts";
+import { listShared, setShared, showShared } from "./shared.ts";
 import { initStreams } from "./streams.ts";
 import { showSwarm } from "./swarm-status.ts";
 import { submitTasks } from "./task-batch.ts";
@@ -39,6 +40,7 @@ import { readTrail, trimTrail } from "./trail.ts";
 import {
   approveWorkflow,
   cancelWorkflow,
+  drawWorkflow,
   exportWorkflow,
   listWorkflows,
   pauseWorkflow,
@@ -50,6 +52,7 @@ import {
   signalWorkflow,
   startWorkflow,
   verifyWorkflow,
+  watchWorkflow,
 } from "./workflows.ts";
 
 /** All operations, by family. */
@@ -64,10 +67,12 @@ export const OPERATIONS = [
   ...[putBlob, getBlob, readTrail, trimTrail, delayTask, advisePermission],
   ...[acquireLock, releaseLock, listLocks],
   ...[setValue, showValues, showHistory],
-  ...[setSchedule, listSchedules, removeSchedule],
+  ...[setSchedule, listSchedules, removeSchedule, backfillSchedule],
   ...[setBudget, listBudgets, removeBudget],
   ...[listAuditEntries, verifyAuditLog],
   ...[startWorkflow, runWorkflow, listWorkflows, showWorkflow, verifyWorkflow, exportWorkflow],
+  ...[watchWorkflow, drawWorkflow],
+  ...[listShared, showShared, setShared],
   ...[signalWorkflow, approveWorkflow, rejectWorkflow],
   ...[pauseWorkflow, resumeWorkflow, cancelWorkflow, retryWorkflow],
   ...[initStreams, showSwarm, showOverview, listProblems, watchEvents],

@@ -25,6 +25,8 @@ export interface Caller {
   readonly role: string;
   /** True: NATS, or a token of the HTTP API, proved the name. Default false: the name is a claim for histories. */
   readonly isProven?: boolean | undefined;
+  /** The groups of a proven name, by permissions.yaml or by the file of the API tokens. */
+  readonly groups?: readonly string[] | undefined;
 }
 
 /** Everything that an operation may use. The face owns the connection and closes it. */

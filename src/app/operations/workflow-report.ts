@@ -2,7 +2,8 @@
 import { z } from "zod";
 import { toIsoTime, tryJson } from "../../base/index.ts";
 import { isJsonObject, type Json, resultErrorSchema } from "../../protocol/index.ts";
-import { type Fold, type Op, stateOf, summaryOf } from "../../workflow/index.ts";
+import { type Fold, type Graph, type Op, readSource, stateOf, summaryOf } from "../../workflow/index.ts";
+import { outlineOf, outlineSchema } from "./workflow-outline.ts";
 
 /** The states of a run. */
 export const RUN_STATES = [
@@ -63,7 +64,7 @@ export const ORDER_STATES = [
 
 const stepSchema = z.object({
   path: z.string(),
-  kind: z.enum(["step", "child", "sleep", "signal", "approval", "undo"]),
+  kind: z.enum(["step", "child", "sleep", "signal", "approval", "undo", "shared"]),
   state: z.enum(ORDER_STATES),
   /** The capability, or the name of a child's workflow. */
   call: z.string().optional(),
@@ -101,6 +102,8 @@ export const reportSchema = runSchema.extend({
     .optional(),
   /** The maps with their numbers of items. */
   maps: z.array(z.object({ path: z.string(), items: z.int(), ended: z.int() })),
+  /** The nodes of the definition in their order, where it is data; else empty. */
+  outline: z.array(outlineSchema),
   steps: z.array(stepSchema),
   /** The steps that the report leaves out, because they are many. */
   more: z.int(),
@@ -145,10 +148,16 @@ export function reportOf(fold: Fold, texts: readonly string[]): RunReport {
           },
         }),
     maps: [...fold.maps].map(([path, items]) => ({ path, items, ended: countEnded(all, path) })),
+    outline: outlineOf(graphOf(fold)?.steps ?? []),
     steps: chosen.map((op) => stepOf(fold, op, times)),
     more: all.length - chosen.length,
     absent: [] as string[],
   } as RunReport;
+}
+
+/** The graph of a run whose definition is data; null for a definition that is code. */
+export function graphOf({ begun }: Fold): Graph | null {
+  return begun?.definition === undefined ? null : (readSource(begun.definition)?.graph ?? null);
 }
 
 /** The capabilities that the open steps of a report wait for, each once. */
@@ -177,7 +186,7 @@ function stepOf(fold: Fold, op: Op, times: readonly number[]): RunReport["steps"
     kind,
     state: stateOfStep(fold, op),
     ...(call === undefined ? {} : { call }),
-    ...(n === undefined ? {} : { task: `${fold.id}-${n}` }),
+    ...(n === undefined || kind === "shared" ? {} : { task: `${fold.id}-${n}` }),
     orderedAt: toIsoTime(orderedAtMs),
     ...(settledAtMs === undefined ? {} : { endedAt: toIsoTime(settledAtMs) }),
     ...(outcome?.status === "completed" && outcome.output !== undefined ? { output: outcome.output } : {}),

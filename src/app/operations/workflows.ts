@@ -1,15 +1,17 @@
 // Operations on workflows: start runs, look at them, and steer them. An engine judges each command before it is stored, so a refusal is the
 // answer, and nothing is stored.
 import { z } from "zod";
+import { toIsoTime } from "../../base/index.ts";
 import {
   foldOf,
+  isEnded,
   MAX_COMMAND_NOTE_LENGTH,
   MAX_LISTED_RUNS,
   WorkflowClient,
   workflowIdSchema,
 } from "../../engine/index.ts";
 import { type Json, labelsSchema, nameSchema, resultSchema, SwarmError } from "../../protocol/index.ts";
-import { type Author, foldLog } from "../../workflow/index.ts";
+import { type Author, drawGraph, drawRun, foldLog } from "../../workflow/index.ts";
 import { listAgents } from "../agents/roster.ts";
 import { describeAbsence } from "./absent-agents.ts";
 import { defineOperation, NOT_AUDITED, type OperationContext, readWithin } from "./operation.ts";
@@ -17,6 +19,7 @@ import { readSince } from "./since.ts";
 import { filterFields } from "./task-filter.ts";
 import {
   awaitedCapabilities,
+  graphOf,
   RUN_STATES,
   RUN_WAITING_REASONS,
   reportOf,
@@ -40,7 +43,9 @@ const clientOf = ({ transport, tasks }: OperationContext) => new WorkflowClient(
 /** The author of a command. @throws SwarmError `not_permitted` for another name than the proven one. */
 function authorOf({ caller }: OperationContext, asName?: string): Author {
   const proven = caller.isProven === true;
-  if (asName === undefined || asName === caller.name) return { user: caller.name, proven };
+  const groups =
+    proven && caller.groups !== undefined && caller.groups.length > 0 ? { groups: caller.groups } : {};
+  if (asName === undefined || asName === caller.name) return { user: caller.name, proven, ...groups };
   if (!proven) return { user: asName, proven: false };
   throw new SwarmError(
     "not_permitted",
@@ -77,12 +82,9 @@ const startInput = z.strictObject(startFields);
 /** `conflict`: the id is taken by another run, or by a task. `not_found`: no engine has loaded the workflow. */
 const START_ERRORS = ["conflict", "not_found", "payload_too_large"] as const;
 
-function start(context: OperationContext, { deadlineMs, ...request }: z.output<typeof startInput>) {
+function startOf(context: OperationContext, { deadlineMs, ...request }: z.output<typeof startInput>) {
   const deadline = deadlineMs === undefined ? {} : { deadlineMs: context.transport.clock.now() + deadlineMs };
-  return clientOf(context).start(
-    { ...request, input: request.input as Json, ...deadline },
-    authorOf(context),
-  );
+  return { ...request, input: request.input as Json, ...deadline };
 }
 
 export const startWorkflow = defineOperation({
@@ -92,7 +94,7 @@ export const startWorkflow = defineOperation({
   output: z.object({ id: z.string(), workflow: z.string(), version: z.int(), duplicate: z.boolean() }),
   errors: START_ERRORS,
   access: "submit",
-  run: (context, input) => start(context, input),
+  run: (context, input) => clientOf(context).start(startOf(context, input), authorOf(context)),
 });
 
 export const runWorkflow = defineOperation({
@@ -105,8 +107,7 @@ export const runWorkflow = defineOperation({
   access: "submit",
   async run(context, input) {
     const { timeoutMs = WORKFLOW_LIMIT_MS, signal } = context;
-    const { id: runId } = await start(context, input);
-    return clientOf(context).result(runId, { timeoutMs, signal });
+    return clientOf(context).run(startOf(context, input), { by: authorOf(context), timeoutMs, signal });
   },
 });
 
@@ -145,19 +146,60 @@ export const listWorkflows = defineOperation({
   async run(context, { state, name, label = [], waiting, failing, since, limit }) {
     const labels = Object.fromEntries(label.map(readLabel));
     const sinceMs = since === undefined ? undefined : readSince(since, context.transport.clock.now());
-    const list = await clientOf(context).list({ state, name, waiting, labels, sinceMs });
-    const FAILING = new Set(["failed", "blocked", "compensation_failed"]);
-    const runs = failing ? list.runs.filter((run) => FAILING.has(run.state)) : list.runs;
-    const { seen, unreadable, isCut } = list;
+    const filter = { state, name, waiting, labels, failing, sinceMs };
+    const { runs, fitting, seen, unreadable, isCut } = await clientOf(context).list(filter, limit);
     return {
-      runs: runs
-        .slice(0, limit)
-        .map(({ atMs, ...run }) => ({ ...run, at: new Date(atMs).toISOString() })) as never,
-      more: Math.max(0, runs.length - limit),
+      runs: runs.map(showListed),
+      more: Math.max(0, fitting - runs.length),
       seen,
       unreadable,
       isCut,
     };
+  },
+});
+
+type ListedRun = z.output<typeof runSchema> & { at: string };
+
+const showListed = ({ atMs, ...run }: Awaited<ReturnType<WorkflowClient["list"]>>["runs"][number]) =>
+  ({ ...run, at: toIsoTime(atMs) }) as ListedRun;
+
+export const watchWorkflow = defineOperation({
+  name: "workflow-watch",
+  summary: "follow a run until it ends",
+  input: z.strictObject({ id }),
+  output: runSchema.extend({ at: z.string() }),
+  /** The run after each change, but for the last, which is the output. */
+  event: runSchema.extend({ at: z.string() }),
+  errors: ["not_found"],
+  access: "read",
+  async *run(context, { id: runId }) {
+    let last: ListedRun | undefined;
+    for await (const summary of clientOf(context).watch(runId, { signal: context.signal })) {
+      last = showListed(summary);
+      if (!isEnded(summary.state)) yield last; // The run that has ended is the last one.
+    }
+    return last!;
+  },
+});
+
+export const drawWorkflow = defineOperation({
+  name: "workflow-graph",
+  summary: "draw a run as a Mermaid flowchart",
+  input: z.strictObject({ id }),
+  output: z.object({
+    id: z.string(),
+    /** True: drawn from the definition, which the log has. False: from the steps so far, because the definition is code. */
+    isWhole: z.boolean(),
+    mermaid: z.string(),
+  }),
+  errors: ["not_found"],
+  access: "read",
+  async run(context, { id: runId }) {
+    const { texts } = await readWithin(context, clientOf(context).log(runId));
+    const fold = foldOf(runId, texts);
+    const graph = graphOf(fold);
+    const mermaid = graph === null ? drawRun(fold) : drawGraph(graph, fold);
+    return { id: runId, isWhole: graph !== null, mermaid };
   },
 });
 

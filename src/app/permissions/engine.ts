@@ -12,6 +12,12 @@ export function grantWorkflowCommands({ names, list }: Table): void {
   list.publish("read stored commands", api.messageGet(names.stream("flow")), WIDE.bareRead);
 }
 
+/** The rights of a process that reads and changes the shared values of workflows. */
+export function grantSharedValues(table: Table): void {
+  table.list.publish("change shared values of workflows", table.names.subject("shared"));
+  grantWholeStream(table, "shared", ["read"]);
+}
+
 /** The large entries of the logs of workflows. */
 export function readsOfEntries({ names }: Table): string[] {
   const store = names.storeOf("entries");
@@ -36,11 +42,13 @@ export function grantEngine(table: Table): void {
     );
   }
   list.publish("write the logs of workflows", names.subject("workflow"), WIDE.logs);
-  grantWholeStream(table, "workflows", ["read"]);
+  grantWholeStream(table, "workflows", ["read", "follow"]);
   list.publish("store large entries", names.objects("entries"), WIDE.entries);
   list.publish("replace large entries", api.purge(names.storeOf("entries")));
   list.publish("read large entries", readsOfEntries(table));
   grantWorkflowCommands(table);
+  grantSharedValues(table);
+  grantWholeStream(table, "shared", ["purge"]);
   list.publish("arrange wake-ups", names.subject("wake"));
   list.publish("order steps", names.subject("task"));
   list.publish("store the ends of runs, and of cancelled steps", names.subject("result"));

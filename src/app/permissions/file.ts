@@ -4,7 +4,14 @@ import { createHash } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { z } from "zod";
 import { nearest } from "../../base/index.ts";
-import { findFaults, nameSchema, PREFIX_PATTERN, SwarmError } from "../../protocol/index.ts";
+import {
+  ENGINE_CLASS,
+  findFaults,
+  nameSchema,
+  PREFIX_PATTERN,
+  SwarmError,
+  WORKFLOW_CAPABILITY,
+} from "../../protocol/index.ts";
 import { MAX_ACK_PENDING } from "../../transport/index.ts";
 import { ACCESS_LEVELS } from "../operations/operation.ts";
 
@@ -22,8 +29,16 @@ export const FIXED_USERS = ["api", "engine", "init", "system"] as const;
 const AGENT_USER = "agent-";
 
 const list = <S extends z.ZodType>(entry: S) => z.array(entry).max(MAX_LIST_ENTRIES);
-const capabilities = list(nameSchema);
-const classSchema = z.string().regex(CLASS_PATTERN, "must be 1–16 of a–z 0–9");
+const capabilities = list(
+  nameSchema.refine(
+    (name) => name !== WORKFLOW_CAPABILITY,
+    `must not be ${WORKFLOW_CAPABILITY}, which is reserved for the results of workflows`,
+  ),
+);
+const classSchema = z
+  .string()
+  .regex(CLASS_PATTERN, "must be 1–16 of a–z 0–9")
+  .refine((name) => name !== ENGINE_CLASS, `must not be ${ENGINE_CLASS}, which is reserved for engines`);
 
 const publisherSchema = z.strictObject({
   name: nameSchema,
@@ -55,6 +70,8 @@ const operatorSchema = z.strictObject({
   access: z.enum(ACCESS_LEVELS),
   /** The capabilities that the person may touch; default all. */
   capabilities: capabilities.min(1).optional(),
+  /** The groups of the person, which approvals of workflows name; default none. */
+  groups: list(nameSchema).default([]),
 });
 
 const MEBIBYTE = 1024 ** 2;

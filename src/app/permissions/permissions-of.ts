@@ -9,7 +9,7 @@ import { CALLS, OFFICE_ACTS, READS, WRITES } from "../../coordinator/index.ts";
 import { PRIORITIES, placedKey } from "../../protocol/index.ts";
 import { DISCOVERY, inboxPrefixOf, jetStreamApi, serverRequests } from "../../transport/index.ts";
 import { MOVER_CONSUMER, queueConsumer } from "../../work/index.ts";
-import { grantEngine, grantWorkflowCommands, readsOfEntries } from "./engine.ts";
+import { grantEngine, grantSharedValues, grantWorkflowCommands, readsOfEntries } from "./engine.ts";
 import type { Permissions } from "./file.ts";
 import { GrantList, type RolePermissions } from "./grants.ts";
 import {
@@ -178,6 +178,7 @@ function grantCoordinator(table: Table): void {
   list.publish("place questions and tasks", names.subject("placed"));
   list.publish("submit tasks of schedules, and return placed tasks", names.subject("task"));
   list.publish("delay tasks of schedules", names.subject("later"), WIDE.later);
+  grantRunsOfSchedules(table);
   list.publish("store verdicts and results of ballots", names.subject("result"));
   list.subscribe("hear answers", [names.subject("doneOf"), names.subject("result")]);
   list.publish("store dead letters of ballots", names.subject("dead"));
@@ -199,6 +200,14 @@ function grantCoordinator(table: Table): void {
   }
   grantBlobs(table);
   list.publish("look for marks of cancelled scopes", readsOfKeys(names, "cancelled"));
+}
+
+/** A schedule of a workflow starts runs, looks whether they have ended, and cancels them. */
+function grantRunsOfSchedules(table: Table): void {
+  grantWorkflowCommands(table);
+  grantWholeStream(table, "workflows", ["read"]);
+  table.list.publish("read large entries of workflows", readsOfEntries(table));
+  table.list.publish("let an engine judge the start of a run", table.names.subject("engines"));
 }
 
 /** The advisories about connections that ended; the account imports them from the servers' account. */
@@ -264,8 +273,9 @@ function grantApi(table: Table): void {
     api.ack(later, MOVER_CONSUMER),
   ]);
   grantWorkflowCommands(table);
-  grantWholeStream(table, "workflows", ["read"]);
+  grantWholeStream(table, "workflows", ["read", "follow"]);
   list.publish("read large entries of workflows", readsOfEntries(table));
+  grantSharedValues(table);
   list.publish("let an engine judge a command", names.subject("engines"));
   grantBlobs(table);
   list.publish("look for marks of cancelled scopes", readsOfKeys(names, "cancelled"));

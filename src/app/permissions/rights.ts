@@ -12,6 +12,8 @@ export interface UserRights {
   readonly access: Access | null;
   /** The capabilities whose tasks the user may touch. Null: all. */
   readonly capabilities: readonly string[] | null;
+  /** The groups of the user, which approvals of workflows name. Default: none. */
+  readonly groups?: readonly string[] | undefined;
   /** The file and the line of the user's entry, as an error names them. Default: `permissions.yaml`. */
   readonly place?: string | undefined;
 }
@@ -24,8 +26,8 @@ export function rightsOf(user: string, file: Permissions): UserRights | null {
   }
   const operator = file.operators.find(({ name }) => name === user);
   if (operator !== undefined) {
-    const { access, capabilities = null } = operator;
-    return { user, role: `operator/${user}`, access, capabilities };
+    const { access, capabilities = null, groups } = operator;
+    return { user, role: `operator/${user}`, access, capabilities, groups };
   }
   const agents = file.classes.find(({ name }) => agentUser(name) === user);
   if (agents === undefined) return null;

@@ -1,20 +1,27 @@
 // The process that runs agents: their host, the worker that pulls tasks for them, and the roll call.
 import { registerHooks } from "node:module";
-import { type AgentDefinition, createHost, type Exec, type Host, loadRoles } from "../../agent/index.ts";
+import {
+  type AgentDefinition,
+  createHost,
+  type Exec,
+  type Host,
+  loadRoles,
+  type SharedPort,
+} from "../../agent/index.ts";
 import { createService, type Service } from "../../base/index.ts";
 import { createExec } from "../../bridges/index.ts";
 import { createLeaseKeeper, createOfficeClient } from "../../coordinator/index.ts";
-import { PRIORITIES, type StreamKey, SwarmError } from "../../protocol/index.ts";
+import { createSubjects, PRIORITIES, type StreamKey, SwarmError } from "../../protocol/index.ts";
 import { inboxPrefixOf, type Transport } from "../../transport/index.ts";
 import {
   COUNTED_OUTCOMES,
   createHostDoor,
   createWorker,
   FAILURE_CODES,
-  type HostDoor,
   listCapabilities,
   queueConsumer,
   RESULT_STATUSES,
+  SharedStore,
 } from "../../work/index.ts";
 import { createClassFinder } from "../agents/classes.ts";
 import { createRollCall } from "../agents/roll-call.ts";
@@ -124,10 +131,20 @@ function timeOf([capability]: readonly string[]): { stream: StreamKey; consumer:
 function findDoor(
   transport: Transport,
   { operateAs, inboxPrefix, agentClass }: Pick<Ports["config"], "operateAs" | "inboxPrefix" | "agentClass">,
-): HostDoor | undefined {
+): ReturnType<typeof createHostDoor> | undefined {
   const ofClass = agentUser(agentClass);
   const user = operateAs ?? (inboxPrefix === inboxPrefixOf(ofClass) ? ofClass : undefined);
   return user === undefined ? undefined : createHostDoor({ transport, user });
+}
+
+/** The shared values of workflows for a process that may use the streams itself. An agent's name is a claim there. */
+function createOwnShared(transport: Transport): SharedPort {
+  const store = new SharedStore({ transport, subjects: createSubjects(transport.prefix) });
+  return {
+    get: ({ workflowId, name }) => store.get({ workflowId, name }),
+    set: ({ workflowId, name, value, revision, agent }) =>
+      store.set({ workflowId, name, value, revision, by: { user: agent, proven: false } }),
+  };
 }
 
 function assembleAgents(
@@ -151,6 +168,7 @@ function assembleAgents(
     code: FAILURE_CODES,
     outcome: COUNTED_OUTCOMES,
   });
+  const door = findDoor(transport, ports.config);
   const host = createHost({
     transport,
     meter,
@@ -163,6 +181,7 @@ function assembleAgents(
     exec: createAllowedExec(ports),
     votes: createVotes(),
     locks: createLeaseKeeper({ office: createOfficeClient({ transport }), log }),
+    shared: door?.shared ?? createOwnShared(transport),
     // A list of consumers is no right of an agent elsewhere; its errors of asks then name no capabilities.
     knownCapabilities: ports.config.createConsumers ? () => listCapabilities(transport) : undefined,
     findClass: createClassFinder(transport),
@@ -179,7 +198,7 @@ function assembleAgents(
     capabilities: host.capabilities,
     audit: writer.audit,
     createsConsumers: ports.config.createConsumers,
-    door: findDoor(transport, ports.config),
+    door,
   });
   const rollCall = createRollCall({ transport, status: () => host.status(), log });
   const capabilities = host.capabilities.map(({ name }) => name);

@@ -150,6 +150,7 @@ const NEEDED_BY_ENGINES: ReadonlySet<StreamKey | BucketKey> = new Set([
   ...NEEDED,
   "workflows",
   "flow",
+  "shared",
   "entries",
 ]);
 

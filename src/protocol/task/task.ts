@@ -4,7 +4,15 @@ import { ballotSchema, readPlainBallot } from "../ballot/ballot.ts";
 import { adviceQuestionSchema, readPlainSeatQuestion, seatQuestionSchema } from "../ballot/verdict.ts";
 import { SwarmError } from "../wire/errors.ts";
 import { nameSchema, parse, timeSchema, tokenSchema } from "../wire/schema.ts";
-import { isName, isToken, NO_SCOPE, PRIORITIES, PRIORITY_WEIGHTS, type Priority } from "../wire/subjects.ts";
+import {
+  isName,
+  isToken,
+  NO_SCOPE,
+  PRIORITIES,
+  PRIORITY_WEIGHTS,
+  type Priority,
+  WORKFLOW_CAPABILITY,
+} from "../wire/subjects.ts";
 import { routeSchema } from "./placement.ts";
 
 /** The default limit of one attempt, in ms. */
@@ -56,7 +64,10 @@ export const labelsSchema = z
 /** A task as a publisher writes it. Unknown fields are rejected, because a misspelt option must not be ignored. */
 export const taskSchema = z.strictObject({
   id: nameSchema.optional(),
-  capability: nameSchema,
+  capability: nameSchema.refine(
+    (name) => name !== WORKFLOW_CAPABILITY,
+    `must not be ${WORKFLOW_CAPABILITY}, which is reserved for the results of workflows; murmur workflow start begins a run`,
+  ),
   input: z.unknown().optional(),
   priority: z.enum(PRIORITIES).default("normal"),
   scope: tokenSchema.default(NO_SCOPE),
@@ -121,7 +132,7 @@ export function readPlainTask(value: unknown, isPlaced = false): Task | undefine
         id = field;
         break;
       case "capability":
-        if (typeof field !== "string" || !isName(field)) return undefined;
+        if (typeof field !== "string" || !isName(field) || field === WORKFLOW_CAPABILITY) return undefined;
         capability = field;
         break;
       case "priority":

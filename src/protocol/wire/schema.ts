@@ -2,7 +2,14 @@
 // subject tokens and times, which most messages use.
 import { z } from "zod";
 import { SwarmError } from "./errors.ts";
-import { CLASS_PATTERN, NAME_PATTERN, PLACEHOLDER, showValue, TOKEN_PATTERN } from "./subjects.ts";
+import {
+  CLASS_PATTERN,
+  ENGINE_CLASS,
+  NAME_PATTERN,
+  PLACEHOLDER,
+  showValue,
+  TOKEN_PATTERN,
+} from "./subjects.ts";
 
 const tokenMessage = "must be 1–64 of A–Z a–z 0–9 _ -";
 /** One subject token. */
@@ -12,7 +19,10 @@ export const nameSchema = z.string(tokenMessage).regex(NAME_PATTERN, {
   error: ({ input }) => (input === PLACEHOLDER ? `must not be "-", which stands for none` : tokenMessage),
 });
 /** An agent class. */
-export const classSchema = z.string().regex(CLASS_PATTERN, "must be 1–16 of a–z 0–9");
+export const classSchema = z
+  .string()
+  .regex(CLASS_PATTERN, "must be 1–16 of a–z 0–9")
+  .refine((name) => name !== ENGINE_CLASS, `must not be ${ENGINE_CLASS}, which is reserved for engines`);
 /** An ISO 8601 time with zone. */
 export const timeSchema = z.iso.datetime({
   offset: true,

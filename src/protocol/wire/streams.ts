@@ -8,6 +8,10 @@ export const INLINE_LIMIT_BYTES = 512 * 1024;
 export const BLOB_LIMIT_BYTES = 64 * 1024 * 1024;
 /** The largest message of the task stream: an inline body plus 16 KiB for subject and headers. */
 export const TASK_MESSAGE_LIMIT_BYTES = 528 * 1024;
+/** The changes of a shared value of a workflow that are kept. */
+const SHARED_CHANGES = 16;
+/** The largest change of a shared value: 64 KiB of JSON, and 4 KiB for subject, headers, author and key. */
+const SHARED_MESSAGE_LIMIT_BYTES = 68 * 1024;
 /** The largest message of the audit log: an entry (`AUDIT_ENTRY_LIMIT_BYTES`) and 1 KiB for subject and headers. */
 export const AUDIT_MESSAGE_LIMIT_BYTES = 17 * 1024;
 /** The ack-wait: JetStream redelivers a message without an ack after this time. Hosts renew it every {@link ACK_RENEW_MS}. */
@@ -48,6 +52,7 @@ export type StreamKey =
   | "audit"
   | "workflows"
   | "flow"
+  | "shared"
   | PlacedKey;
 /** The short name of the stream of the tasks that were placed on the hosts of one class. */
 export type PlacedKey = `placed-${string}`;
@@ -282,6 +287,18 @@ export function streamSpecs(
       discard: "old",
       allowSchedules: true,
       allowTtl: true,
+    },
+    {
+      // No age: the engines remove the values of a run when its log is gone.
+      key: "shared",
+      about: "the shared values of workflows, the last 16 changes of each",
+      name: name("SHARED"),
+      subjects: [`${prefix}.shared.*.*.*`],
+      retention: "limits",
+      discard: "old",
+      maxPerSubject: SHARED_CHANGES,
+      maxMessageBytes: SHARED_MESSAGE_LIMIT_BYTES,
+      hasFixedAge: true,
     },
   ];
 }

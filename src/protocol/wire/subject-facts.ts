@@ -21,6 +21,7 @@ export type SubjectName = Exclude<
   | "readTaskIdentity"
   | "readFlow"
   | "readWorkflow"
+  | "readShared"
   | "readOperate"
   | "readOperateReceipt"
 >;
@@ -196,6 +197,11 @@ export const SUBJECT_FACTS: Readonly<Record<SubjectName, SubjectFacts>> = {
     form: "wake.<lane>.<workflowId>.<n>",
     kind: "durable",
     about: "The schedule of a wake-up, with `Nats-Schedule` and the target `flow.<lane>.<workflowId>.wake`.",
+  },
+  shared: {
+    form: "shared.<lane>.<workflowId>.<name>",
+    kind: "durable",
+    about: "One change of a shared value of a workflow. The operations and the engines publish here.",
   },
   engine: {
     form: "engine.<engineId>",

@@ -25,6 +25,8 @@ export const CLASS_PATTERN = /^[a-z0-9]{1,16}$/;
 
 /** The class of hosts and agents that name none. */
 export const DEFAULT_CLASS = "default";
+/** The class that no agents can have: the processes that run workflows are no agents, and their user has this name. */
+export const ENGINE_CLASS = "engine";
 
 /** The priorities, most urgent first, with their weights when a worker pulls (8:4:2:1). */
 export const PRIORITY_WEIGHTS = { urgent: 8, high: 4, normal: 2, low: 1 } as const;
@@ -80,6 +82,12 @@ export function checkToken(value: string, field: string): string {
 
 /** Returns `value` if it is an agent class, else throws `invalid_input` naming `field`. */
 export function checkClass(value: string, field = "class"): string {
+  if (value === ENGINE_CLASS)
+    throw new SwarmError(
+      "invalid_input",
+      `${field} must not be ${ENGINE_CLASS}: it is reserved for engines; choose another class`,
+      { field },
+    );
   if (CLASS_PATTERN.test(value)) return value;
   throw new SwarmError("invalid_input", `${field} must be 1–16 of a–z 0–9, got ${showValue(value)}`, {
     field,
@@ -261,6 +269,9 @@ export function createSubjects(prefix: string) {
     /** The place of a wake-up's schedule; it fires on `flow.<lane>.<workflowId>.wake`. */
     wake: (workflowId: string, n: string) =>
       `${prefix}.wake.${laneOf(workflowId)}.${idToken(workflowId)}.${token(n, "n")}`,
+    /** A shared value of a workflow. */
+    shared: (workflowId: string, name: string) =>
+      `${prefix}.shared.${laneOf(workflowId)}.${idToken(workflowId)}.${token(name, "name")}`,
     engine: (engineId: string) => `${prefix}.engine.${checkName(engineId, "engineId")}`,
     engines: (request: string) => `${prefix}.engines.${token(request, "request")}`,
 
@@ -328,6 +339,9 @@ export function createSubjects(prefix: string) {
       commandsInLane: (lane: string) => `${prefix}.flow.${token(lane, "lane")}.*.*`,
       commandsOf: (workflowId: string) => `${prefix}.flow.${laneOf(workflowId)}.${idToken(workflowId)}.*`,
       wakesOf: (workflowId: string) => `${prefix}.wake.${laneOf(workflowId)}.${idToken(workflowId)}.*`,
+      /** The shared values of one workflow, or of all workflows of a lane. */
+      sharedOf: (workflowId: string) => `${prefix}.shared.${laneOf(workflowId)}.${idToken(workflowId)}.*`,
+      sharedInLane: (lane: string) => `${prefix}.shared.${token(lane, "lane")}.*.*`,
       allEngines: `${prefix}.engine.*`,
       allEngineRequests: `${prefix}.engines.*`,
     },
@@ -396,6 +410,15 @@ export function createSubjects(prefix: string) {
       if (workflowId === undefined || command === undefined) return null;
       if (!isName(workflowId) || !isToken(command) || lane !== laneOf(workflowId)) return null;
       return { workflowId, command };
+    },
+
+    /** Reads the workflow and the name from a `shared.` subject. Returns null for any other subject. */
+    readShared(subject: string): { workflowId: string; name: string } | null {
+      const [head, kind, lane, workflowId, name, ...rest] = subject.split(".");
+      if (head !== prefix || kind !== "shared" || rest.length > 0) return null;
+      if (workflowId === undefined || name === undefined) return null;
+      if (!isName(workflowId) || !isToken(name) || lane !== laneOf(workflowId)) return null;
+      return { workflowId, name };
     },
 
     /** Reads the id from a `workflow.` subject. Returns null for any other subject. */

@@ -2,14 +2,18 @@
 import type { HostDoor } from "../ports.ts";
 import { createDoorCaller } from "./caller.ts";
 import { createDoorLaterStore } from "./later.ts";
+import { createDoorShared } from "./shared.ts";
 import { createDoorTrailReader, createDoorTrimmer } from "./trail.ts";
 
 /** Makes the door of one host, over the connection of its user. */
-export function createHostDoor(parts: Parameters<typeof createDoorCaller>[0]): HostDoor {
+export function createHostDoor(
+  parts: Parameters<typeof createDoorCaller>[0],
+): HostDoor & { readonly shared: ReturnType<typeof createDoorShared> } {
   const caller = createDoorCaller(parts);
   return {
     trail: createDoorTrailReader(caller),
     later: createDoorLaterStore(caller),
     trimmer: createDoorTrimmer(caller),
+    shared: createDoorShared(caller),
   };
 }

@@ -229,17 +229,24 @@ test("a real swarm answers every operation as the document says", { timeout: 120
 
   await performWorkflows(async (name, input = {}) => {
     const route = ROUTES.find(({ operation, waiting }) => [operation.name, waiting?.name].includes(name))!;
-    const { id, ...rest } = input as Record<string, unknown>;
-    const isInPath = "id" in route.parameters;
     const isDecision = ["workflow-approve", "workflow-reject"].includes(name);
-    const fields = { ...(isInPath || id === undefined ? rest : input), ...(isDecision ? { as: "ada" } : {}) };
-    const request = `${route.method} ${route.path.replace(":id", String(id))}`;
+    const given = { ...(input as Record<string, unknown>), ...(isDecision ? { as: "ada" } : {}) };
+    const isInPath = ([key]: [string, unknown]) => key in route.parameters;
+    const entries = Object.entries(given);
+    const fields = Object.fromEntries(entries.filter((entry) => !isInPath(entry)));
+    const path = entries
+      .filter(isInPath)
+      .reduce((filled, [key, value]) => filled.replace(`:${key}`, String(value)), route.path);
+    const request = `${route.method} ${path}`;
     const query = route.waiting?.name === name ? { wait: "60000" } : undefined;
     const output =
       route.method === "GET"
-        ? await good(request, { query: fields as Record<string, string> })
+        ? await good(request, {
+            query: Object.fromEntries(Object.entries(fields).map(([key, value]) => [key, String(value)])),
+          })
         : await good(request, { query, body: Object.keys(fields).length === 0 ? undefined : fields });
-    return { output };
+    const events = output.events as { data: Record<string, unknown> }[] | undefined;
+    return { output: events?.at(-1)?.data ?? output };
   }, transport);
   await good("GET /v1/overview");
 
@@ -266,6 +273,7 @@ test("a real swarm answers every operation as the document says", { timeout: 120
     body: { when: { everyMs: 3_600_000 }, task: { capability: "echo", input: 1 } },
   });
   await good("GET /v1/schedules");
+  await good("POST /v1/schedules/s/backfill", { body: { from: "0s" } });
   await good("DELETE /v1/schedules/s");
   await good("PUT /v1/budgets/b", { body: { calls: 3, window: "day" } });
   await good("GET /v1/budgets");

@@ -321,6 +321,7 @@ async function performEach(way: (typeof WAYS)[number]): Promise<void> {
   const schedule = { id: "s", when: { everyMs: 3_600_000 }, task: { capability: "echo", input: 1 } };
   await call("schedule-set", schedule);
   expect((await call("schedule-list")).output).toMatchObject({ schedules: [{ id: "s" }] });
+  expect((await call("schedule-backfill", { id: "s", from: "0s" })).output).toMatchObject({ ticks: 0 });
   await call("schedule-remove", { id: "s" });
 
   await call("budget-set", { name: "b", calls: 3, window: "day" });
@@ -372,6 +373,7 @@ async function performEach(way: (typeof WAYS)[number]): Promise<void> {
     { ...one, command: "lock-release", name: "l" },
     { ...one, command: "config-set", name: "n" },
     { ...one, command: "schedule-set", id: "s", capability: "echo" },
+    { ...one, command: "schedule-backfill", id: "s", ticks: 0 },
     { ...one, command: "schedule-remove", id: "s" },
     { ...one, command: "budget-set", name: "b", calls: 3, window: "day" },
     { ...one, command: "budget-remove", name: "b" },

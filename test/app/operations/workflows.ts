@@ -56,6 +56,13 @@ export async function performWorkflows(
     version: 1,
   });
   await waitsFor("check");
+  const { revision } = await output("workflow-shared-set", { id: "w1", name: "limit", value: { daily: 1 } });
+  expect(await output("workflow-shared-show", { id: "w1", name: "limit", history: true })).toMatchObject({
+    value: { daily: 1 },
+    revision,
+    changes: [{ revision }],
+  });
+  expect(await output("workflow-shared-list", { id: "w1" })).toMatchObject({ values: [{ name: "limit" }] });
   await output("workflow-pause", { id: "w1" });
   await until(async () =>
     (await output("workflow-show", { id: "w1" })).state === "paused" ? true : undefined,
@@ -80,6 +87,9 @@ export async function performWorkflows(
     unreadable: 0,
     isCut: false,
   });
+  expect(await output("workflow-watch", { id: "w1" })).toMatchObject({ id: "w1", state: "compensated" });
+  const { mermaid } = await output("workflow-graph", { id: "w1" });
+  expect(mermaid).toContain("flowchart TD");
   expect(await output("workflow-verify", { id: "w1" })).toMatchObject({ isValid: true, fault: null });
   const { entries } = await output("workflow-export", { id: "w1" });
   expect(entries).toHaveLength(Number((await output("workflow-verify", { id: "w1" })).entries));

@@ -63,6 +63,7 @@ const NO_ANSWER = "only after an append without an answer (test/audit)";
 const DEATH = "only the neighbour of a process that died (test/app/scenarios/lifecycle)";
 const SCHEDULES = "schedules, which wait for their time (test/coordinator/schedules)";
 const RECOVERY = "a new holder of the office, or a long log (test/coordinator/office)";
+const SHARED = "a run with shared values (test/app/operations)";
 const BALLOT_ENDS = "cancelled, large and failed ballots (test/coordinator/ballots)";
 
 /** The lines that no step of this test uses, by their uses, each with the reason and the tests that use it. */
@@ -101,6 +102,11 @@ const UNUSED: Readonly<Record<string, Readonly<Record<string, string>>>> = {
     "remove messages of tasks": BALLOT_ENDS,
     "settle an audit entry after a foreign message": "a foreign message on its own subject (test/audit)",
     "settle an audit entry whose fate is unknown": NO_ANSWER,
+    "let an engine judge the start of a run": SCHEDULES,
+    "read large entries of workflows": SCHEDULES,
+    "read stored commands": SCHEDULES,
+    "read workflows": SCHEDULES,
+    "store commands to workflows": SCHEDULES,
     "store dead letters of ballots": BALLOT_ENDS,
     "store large bodies": BALLOT_ENDS,
     "store snapshots": RECOVERY,
@@ -109,12 +115,17 @@ const UNUSED: Readonly<Record<string, Readonly<Record<string, string>>>> = {
     vote: "three coordinators (test/app/scenarios/coordinators)",
   },
   api: {
+    "change shared values of workflows": SHARED,
+    "read shared": SHARED,
     "settle an audit entry whose fate is unknown": NO_ANSWER,
     "store dead letters of unreadable tasks": "an unreadable delayed task (test/work)",
     "tell that another process died": DEATH,
     "tell what operators did to tasks": "the move and the retry of a task (test/app/operations)",
   },
   engine: {
+    "change shared values of workflows": SHARED,
+    "read shared": SHARED,
+    "remove messages of shared": "the shared values of an expired log (test/engine)",
     "ask the office for open ballots": "a cancelled step with a ballot (test/engine)",
     "ask where a step runs": "a cancelled step that runs (test/engine)",
     "read large bodies": "a large result (test/engine)",

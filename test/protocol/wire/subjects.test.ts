@@ -44,6 +44,7 @@ const built: Record<SubjectName, string> = {
   workflow: subjects.workflow("order-81"),
   flow: subjects.flow("order-81", "start"),
   wake: subjects.wake("order-81", "1"),
+  shared: subjects.shared("order-81", "limits"),
   engine: subjects.engine("engine-1"),
   engines: subjects.engines("check"),
 };

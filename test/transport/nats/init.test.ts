@@ -30,6 +30,7 @@ test("the streams that init creates have the settings of their definitions", asy
     "MURMUR_AUDIT",
     "MURMUR_WORKFLOWS",
     "MURMUR_FLOW",
+    "MURMUR_SHARED",
     "MURMUR_LIMITS",
     "MURMUR_CANCELLED",
     "MURMUR_BLOBS",

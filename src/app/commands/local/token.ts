@@ -23,6 +23,11 @@ export const create = defineCommand({
       .min(1)
       .optional()
       .meta({ value: "NAME", description: "only tasks of these capabilities" }),
+    groups: z
+      .array(nameSchema)
+      .min(1)
+      .optional()
+      .meta({ value: "NAME", description: "the groups of the caller, which approvals of workflows name" }),
     expires: z.string().max(64).optional().meta({
       value: "TIME",
       description: "the API refuses the token from then on: 12h, 90d, or an ISO 8601 time",
@@ -47,7 +52,7 @@ export const create = defineCommand({
   ],
   details:
     "Add the line below `tokens:` in the file that MURMUR_API_TOKENS_FILE names; a running API takes it within 5 s. The token itself is\nshown only now: it cannot be read from the file. To revoke a token, remove its line.",
-  async run(_ports, { name, access, capabilities, expires: given, ratePerSecond }) {
+  async run(_ports, { name, access, capabilities, groups, expires: given, ratePerSecond }) {
     const token = newToken();
     const expires = given === undefined ? undefined : readExpiry(given, Date.now());
     const line = renderEntry({
@@ -55,6 +60,7 @@ export const create = defineCommand({
       sha256: hashOfToken(token),
       access,
       capabilities,
+      groups,
       expires,
       ratePerSecond,
     });

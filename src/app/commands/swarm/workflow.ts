@@ -1,11 +1,15 @@
 // `workflow …`: start, see and steer runs of workflows.
+import { readFile } from "node:fs/promises";
 import { z } from "zod";
+import { SwarmError } from "../../../protocol/index.ts";
+import { drawGraph, loadDefinition } from "../../../workflow/index.ts";
 import { defineCommand } from "../../cli/command.ts";
 import { readJson } from "../../cli/json.ts";
 import { printable } from "../../cli/terminal.ts";
 import {
   approveWorkflow,
   cancelWorkflow,
+  drawWorkflow,
   exportWorkflow,
   listWorkflows,
   pauseWorkflow,
@@ -17,7 +21,9 @@ import {
   signalWorkflow,
   startWorkflow,
   verifyWorkflow,
+  watchWorkflow,
 } from "../../operations/workflows.ts";
+import { resolveFrom } from "../../target.ts";
 import { callOperation, defineFace } from "../face.ts";
 import { renderRun, renderRuns } from "../views/workflow.ts";
 
@@ -26,6 +32,9 @@ const approval = { positional: true, value: "APPROVAL" } as const;
 
 /** The wait of `--wait` without `--timeout`, in ms: 20 days. A timer of Node.js takes at most 24. */
 const WAIT_FOR_END_MS = 20 * 86_400_000;
+
+/** The longest signal on the command line, in characters: a larger value comes over HTTP. */
+const MAX_SIGNAL_TEXT = 65_536;
 
 const shape = startWorkflow.input.shape;
 
@@ -40,18 +49,24 @@ export const start = defineCommand({
       .optional()
       .meta({ description: "a label; may be repeated", value: "NAME=VALUE" }),
     deadlineMs: shape.deadlineMs.meta({ ...shape.deadlineMs.meta(), value: "MS" }),
+    signal: z
+      .array(z.string().max(MAX_SIGNAL_TEXT))
+      .optional()
+      .meta({ description: "a signal that is there from the first; may be repeated", value: "NAME=JSON" }),
     wait: z.boolean().default(false).meta({ description: "wait for the end, and show the result" }),
   }),
   output: z.union([startWorkflow.output, runWorkflow.output]),
   examples: [
     `workflow start order --id order-81 --input '{"id":"81","items":["cup"],"total":20,"customer":"ada"}'`,
     "workflow start nightly --wait --timeout 60000",
+    `workflow start order --input '…' --signal paid='{"amount":20}'`,
   ],
   details:
     "An engine checks the input first. The reply comes when the start is stored: it then survives any process. The same --id with the\nsame input is a repetition, not a second run. With --wait: exit code 0 when the run completed, else 1.",
-  async run(ports, { input, label, wait, ...rest }) {
+  async run(ports, { input, label, signal: given, wait, ...rest }) {
     const labels = label === undefined ? {} : { labels: Object.fromEntries(label.map(splitLabel)) };
-    const request = { ...rest, ...labels, input: readJson(input, "input") as never };
+    const signals = given === undefined ? {} : { signals: given.map(splitSignal) };
+    const request = { ...rest, ...labels, ...signals, input: readJson(input, "input") as never };
     if (!wait) return callOperation(ports, startWorkflow, request);
     return callOperation(ports, runWorkflow, request, {
       timeoutMs: ports.config.timeoutMs ?? WAIT_FOR_END_MS,
@@ -69,6 +84,12 @@ export const start = defineCommand({
   },
   exitCode: (output) => ("status" in output && output.status !== "completed" ? 1 : 0),
 });
+
+/** @throws SwarmError `invalid_input` for a value that is no JSON. */
+function splitSignal(text: string): { name: string; value: never } {
+  const [name, value] = splitLabel(text);
+  return { name, value: readJson(value === "" ? "null" : value, "signal") as never };
+}
 
 function splitLabel(text: string): [string, string] {
   const at = text.indexOf("=");
@@ -95,6 +116,52 @@ export const show = defineFace(showWorkflow, {
   details: "Shows the run with its steps, the reason of its wait, and the command that lets it go on.",
   render: (report, terminal) => renderRun(report, terminal, Date.now()),
 });
+
+export const watch = defineFace(watchWorkflow, {
+  fields: { id },
+  examples: ["workflow watch order-81"],
+  details: "Shows each change until the run has ended; then exit code 0 when it completed, else 1.",
+  onEvent: (run, terminal) => terminal.say(describeListed(run)),
+  render: describeListed,
+  exitCode: ({ state }) => (state === "completed" ? 0 : 1),
+});
+
+export const graph = defineCommand({
+  input: z.strictObject({
+    of: z
+      .string()
+      .min(1)
+      .meta({ positional: true, value: "RUN|FILE", description: "a run, or a definition in YAML or JSON" }),
+  }),
+  output: z.object({ of: z.string(), isWhole: z.boolean(), mermaid: z.string() }),
+  examples: ["workflow graph order-81", "workflow graph workflows/order.yaml > order.mmd"],
+  details:
+    "Prints a Mermaid flowchart. The steps of a run have the colours of their states. A run whose definition is code is drawn from its\nsteps so far. A file needs no server.",
+  async run(ports, { of }) {
+    const path = resolveFrom(ports.directory, of);
+    const text = await readFile(path, "utf8").catch((error: NodeJS.ErrnoException) => {
+      if (error.code === "ENOENT") return null;
+      throw new SwarmError("invalid_input", `${of} cannot be read: ${error.code}`, { field: "of" });
+    });
+    if (text !== null)
+      return { of, isWhole: true, mermaid: drawGraph((await loadDefinition(text, of)).graph) };
+    const { isWhole, mermaid } = await callOperation(ports, drawWorkflow, { id: of });
+    return { of, isWhole, mermaid };
+  },
+  render: ({ mermaid }) => mermaid,
+});
+
+function describeListed(run: z.output<typeof watchWorkflow.output>): string {
+  const { state, progress, waiting, note, entries } = run;
+  const path = waiting?.path === undefined ? "" : `: ${waiting.path}`;
+  const facts = [
+    progress === undefined ? state : `${state} ${Math.round(progress * 100)} %`,
+    ...(waiting === undefined ? [] : [`waits for ${waiting.reason}${path}`]),
+    ...(note === undefined ? [] : [printable(note)]),
+    `${entries} entries`,
+  ];
+  return facts.join(", ");
+}
 
 export const verify = defineFace(verifyWorkflow, {
   fields: { id },

@@ -119,7 +119,12 @@ export function contextOf(
   return {
     ...{ transport, tasks, scaling, problems, traceUrl, auditor, timeoutMs, signal },
     office: createOfficeClient({ transport }),
-    caller: { name: caller.rights.user, role: "api", isProven: caller.isProven },
+    caller: {
+      name: caller.rights.user,
+      role: "api",
+      isProven: caller.isProven,
+      groups: caller.rights.groups,
+    },
     request: {
       encoding,
       traceparent: context.req.header(HEADERS.traceparent),

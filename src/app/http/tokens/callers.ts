@@ -95,12 +95,13 @@ export class Callers {
 }
 
 /** A caller of HTTP learns the name of the file, and not its folder on the machine of the API. */
-function rightsOf({ name, access, capabilities }: TokenEntry, place: string | undefined): UserRights {
+function rightsOf({ name, access, capabilities, groups }: TokenEntry, place: string | undefined): UserRights {
   return {
     user: name,
     role: `token/${name}`,
     access,
     capabilities: capabilities ?? null,
+    groups,
     place: place === undefined ? undefined : basename(place),
   };
 }

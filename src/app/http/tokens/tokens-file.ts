@@ -25,6 +25,8 @@ const entrySchema = z.strictObject({
   access: z.enum(ACCESS_LEVELS),
   /** The capabilities whose tasks the caller may touch; default all. */
   capabilities: z.array(nameSchema).min(1).max(1_000).optional(),
+  /** The groups of the caller, which approvals of workflows name; default none. */
+  groups: z.array(nameSchema).max(1_000).optional(),
   /** From this time on the API refuses the token; default never. */
   expires: timeSchema.optional(),
   ratePerSecond: z.number().min(0.1).max(MAX_RATE_PER_SECOND).default(DEFAULT_RATE_PER_SECOND),
@@ -80,11 +82,12 @@ export function newToken(): string {
 export function renderEntry(
   entry: Omit<TokenEntry, "ratePerSecond"> & { ratePerSecond?: number | undefined },
 ): string {
-  const { name, sha256, access, capabilities, expires, ratePerSecond } = entry;
+  const { name, sha256, access, capabilities, groups, expires, ratePerSecond } = entry;
   const fields = [
     `name: ${name}`,
     `access: ${access}`,
     ...(capabilities === undefined ? [] : [`capabilities: [${capabilities.join(", ")}]`]),
+    ...(groups === undefined ? [] : [`groups: [${groups.join(", ")}]`]),
     ...(expires === undefined ? [] : [`expires: "${expires}"`]),
     ...(ratePerSecond === undefined ? [] : [`ratePerSecond: ${ratePerSecond}`]),
     `sha256: ${sha256}`,

@@ -125,6 +125,8 @@ const BODIES: Readonly<Record<string, object>> = {
   "budget-set": { calls: 1 },
   "workflow-start": { workflow: "w" },
   "workflow-signal": { name: "s" },
+  "workflow-shared-set": { value: 1 },
+  "schedule-backfill": { from: "1h" },
   "workflow-approve": { approval: "a" },
   "workflow-reject": { approval: "a" },
 };
