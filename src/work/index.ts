@@ -15,6 +15,7 @@ export { REDELIVERY_CAUSES } from "./attempt/redelivery.ts";
 export { listCapabilities } from "./client/capabilities.ts";
 export { createTaskClient, type TaskClient, type WaitOptions } from "./client/client.ts";
 export { type DeadLetters, REPLAY_LABEL, type SelectedLetter } from "./client/dead-letters.ts";
+export { MAX_FINGERPRINT_LENGTH } from "./client/fingerprint.ts";
 export { createFrontDoor } from "./client/front-door.ts";
 export {
   DEFAULT_LIST_LIMIT,

@@ -21,7 +21,7 @@ const builds = join(root, ".murmur/build");
 
 /** The files and folders that the package is made from. */
 const SOURCES = [
-  ...["src", "agents", "workflows", "docs/review/kinds", "tools/build"],
+  ...["src", "agents", "workflows", "docs/review/kinds", "console", "tools/build"],
   ...["README.md", "LICENSE", "CHANGELOG.md", "package.json", "package-lock.json", "tsconfig.json"],
 ];
 /** A lock that is older than this was left by a killed process, in ms: a build takes 10 s, on a busy machine up to a minute. */

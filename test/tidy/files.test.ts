@@ -15,7 +15,7 @@ import {
 
 const files = listFiles();
 const code = files
-  .filter((file) => /^(src|agents|tools|grafana|bench|examples)\/.*\.ts$/.test(file))
+  .filter((file) => /^(src|agents|tools|grafana|console|bench|examples)\/.*\.ts$/.test(file))
   .map(readSource);
 const product = code.filter(({ file }) => file.startsWith("src/"));
 const texts = files.filter((file) => !/\.(png|ico|gz|wasm|bin)$/.test(file));

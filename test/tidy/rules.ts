@@ -54,6 +54,8 @@ export const ENTRIES: readonly RegExp[] = [
   // The door of the package for tests of workflows.
   /^src\/workflow\/testing\/index\.ts$/,
   /^agents\/[^/]+\/agent\.ts$/,
+  // The script that the browser loads.
+  /^console\/src\/main\.ts$/,
   /^tools\/(build|rigs|k8s)\/[^/]+\.ts$/,
   /^bench\/[^/]+\.ts$/,
 ];

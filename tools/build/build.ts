@@ -37,8 +37,8 @@ const out = resolve(values.out);
 
 /** The file of the command. */
 const COMMAND = "src/app/bin/murmur.cjs";
-/** Pages that are part of the package; findings name the pages about their kinds. */
-const PAGES = ["README.md", "LICENSE", "CHANGELOG.md", "docs/review/kinds"];
+/** Pages that are part of the package; findings name the pages about their kinds, and the API serves those of the console. */
+const PAGES = ["README.md", "LICENSE", "CHANGELOG.md", "docs/review/kinds", "console/page"];
 /** The licences of the packages whose code is in the bundle. */
 const LICENCES = "THIRD-PARTY-LICENSES.txt";
 /** The files that are started by their paths, besides the doors. */

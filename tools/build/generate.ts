@@ -1,6 +1,6 @@
 // Generates files and tables from the sources: `node tools/build/generate.ts [--check]`. Owns docs/schemas, docs/openapi.json, docs/asyncapi.json, the pages of
 // docs/review/kinds, the rules of grafana/alerts and the boards of grafana/dashboards
-// with their copies in the chart, and the tables of docs/contract.md and docs/operations.md between `<!-- generated: NAME -->` and `<!-- end -->`. A test fails if one of them is stale, so each change
+// with their copies in the chart, the script of the console, and the tables of docs/contract.md and docs/operations.md between `<!-- generated: NAME -->` and `<!-- end -->`. A test fails if one of them is stale, so each change
 // of the protocol is visible in the diff of its commit.
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
@@ -27,6 +27,7 @@ import {
 } from "../../src/protocol/index.ts";
 import { definitionSchema } from "../../src/workflow/index.ts";
 import { reviewConfigJsonSchema } from "../../workflows/review/index.ts";
+import { buildConsole, CONSOLE_SCRIPT } from "./console.ts";
 
 const root = join(import.meta.dirname, "../..");
 const CONTRACT = "docs/contract.md";
@@ -213,7 +214,8 @@ function showDays(ms: number): string {
 
 if (import.meta.main) {
   const { values } = parseArgs({ options: { check: { type: "boolean" } } });
-  for (const [path, contents] of generatedFiles()) {
+  const files = new Map([...generatedFiles(), [CONSOLE_SCRIPT, await buildConsole(root)]]);
+  for (const [path, contents] of files) {
     const file = join(root, path);
     if (existsSync(file) && readFileSync(file, "utf8") === contents) continue;
     console.log(`${values.check === true ? "stale" : "written"}: ${path}`);

@@ -16,7 +16,7 @@ import { SwarmError } from "../../src/protocol/index.ts";
 const USAGE = `Usage: ./murmur test [path…] [-t PATTERN] [--full] [--write-order]
 
 Checks the whole checkout: format and lint (biome), types (tsc), then the tests (vitest), test/tidy among them.
-The last line is "N passed, N failed[, N skipped]": the tests, plus one for each of format, lint and types.
+The last line is "N passed, N failed[, N skipped]": the tests, plus one for each of format, lint, types, and types of the console.
 
   path…           only test files whose path contains one of these, e.g. test/work
   -t PATTERN      only tests whose full title matches this regular expression
@@ -65,6 +65,13 @@ const GATES: readonly Gate[] = [
     name: "types",
     script: "typescript/bin/tsc",
     args: ["--noEmit", "--checkers", "1"],
+    hint: "see below",
+  },
+  // The console runs in a browser, whose types must not be known elsewhere.
+  {
+    name: "console",
+    script: "typescript/bin/tsc",
+    args: ["--noEmit", "--checkers", "1", "--project", "console"],
     hint: "see below",
   },
 ];

@@ -79,6 +79,11 @@ export const COMMANDS: readonly CommandEntry[] = [
     async () => (await import("./swarm/task.ts")).settle,
   ),
   entry("dead ls", "list dead letters", async () => (await import("./swarm/dead.ts")).ls),
+  entry(
+    "dead groups",
+    "count dead letters by capability, code and message",
+    async () => (await import("./swarm/dead.ts")).groups,
+  ),
   entry("dead show", "show one dead letter", async () => (await import("./swarm/dead.ts")).show),
   entry(
     "dead replay",

@@ -11,6 +11,8 @@ import {
   SwarmError,
   toSwarmError,
 } from "../../protocol/index.ts";
+import { VERSION } from "../version.ts";
+import { PAGE_PATHS, pageRoutes } from "./console/page.ts";
 import { isLoopback } from "./listen.ts";
 import { isLike, measureRequests } from "./measure.ts";
 import { OPENAPI_PATH, openApiText } from "./openapi/document.ts";
@@ -18,7 +20,9 @@ import { PROBE_PATHS } from "./probes.ts";
 import { answer, prepare, type ServedSwarm } from "./routes/perform.ts";
 import { isWaiting } from "./routes/request.ts";
 import { ROUTES } from "./routes/table.ts";
-import { answerStream, wantsStream } from "./streams/answer.ts";
+import { readCredential, requireOwnPage, SESSION_PATH, sessionRoutes } from "./session/session.ts";
+import { offerOf } from "./sockets/offer.ts";
+import { answerSocket, answerStream, wantsStream } from "./streams/answer.ts";
 import type { StreamTimes } from "./streams/event-stream.ts";
 import { OpenStreams } from "./streams/open-streams.ts";
 import { type ApiCaller, Callers } from "./tokens/callers.ts";
@@ -88,26 +92,47 @@ export function apiRoutes(parts: ApiParts): Hono<ApiEnvironment> {
     const failure = new SwarmError("not_found", `there is no ${context.req.method} ${context.req.path} here`);
     return reply(context, { error: failure.toWire() }, 404, { failure });
   });
+  const refuse = (context: Context, failure: SwarmError) => {
+    const command = `${context.req.method} ${context.req.path.slice(0, MAX_NOTED_PATH)}`;
+    parts.onRefused?.({ by: "http", isProven: false, command, reason: failure.message });
+    return failure;
+  };
+  /** The answer to a caller that the API does not know. */
+  const refuseCaller = (context: Context, failure: SwarmError) => {
+    context.header("WWW-Authenticate", "Bearer");
+    return reply(context, { error: refuse(context, failure).toWire() }, 401, { failure });
+  };
   app.use(async (context, next) => {
-    const refuse = (failure: SwarmError) => {
-      const command = `${context.req.method} ${context.req.path.slice(0, MAX_NOTED_PATH)}`;
-      parts.onRefused?.({ by: "http", isProven: false, command, reason: failure.message });
-      return failure;
-    };
     const foreign = callers.isOpen ? findForeignPage(context) : null;
-    if (foreign !== null) throw refuse(foreign);
-    if (["/livez", "/readyz"].includes(context.req.path)) return next();
+    if (foreign !== null) throw refuse(context, foreign);
+    if (needsNoToken(context)) return next();
+    const { token, isCookie } = readCredential(context);
     try {
-      context.set("caller", callers.find(context.req.header("authorization")));
+      context.set("caller", callers.find(token));
     } catch (error) {
       const failure = toSwarmError(error);
       if (failure.code !== "not_permitted") throw failure;
-      context.header("WWW-Authenticate", "Bearer");
-      return reply(context, { error: refuse(failure).toWire() }, 401, { failure });
+      return refuseCaller(context, failure);
+    }
+    if (isCookie && token !== undefined && !callers.isOpen) {
+      try {
+        requireOwnPage(context, token);
+      } catch (error) {
+        throw refuse(context, toSwarmError(error));
+      }
     }
     return next();
   });
   app.route("/", parts.probes);
+  app.route("/", pageRoutes());
+  const facts = { swarm: parts.transport.prefix, version: VERSION };
+  app.route(
+    "/",
+    sessionRoutes({
+      ...{ callers, facts, refuse: refuseCaller },
+      callerOf: (context) => context.get("caller") as ApiCaller,
+    }),
+  );
   app.get(OPENAPI_PATH, (context) =>
     context.body(openApiText(), 200, { "Content-Type": CONTENT_TYPES.json }),
   );
@@ -117,6 +142,9 @@ export function apiRoutes(parts: ApiParts): Hono<ApiEnvironment> {
       const call = { route, context, swarm: parts, caller: context.get("caller"), stopping };
       const work = async () => {
         const prepared = await prepare(call);
+        const offer = offerOf(context);
+        if (offer !== undefined)
+          return answerSocket(call, prepared, { streams, offer, times: parts.streamTimes });
         if (wantsStream(route, context))
           return answerStream(call, prepared, { streams, times: parts.streamTimes });
         const { body, status, encoding } = await answer(call, prepared);
@@ -126,6 +154,12 @@ export function apiRoutes(parts: ApiParts): Hono<ApiEnvironment> {
     });
   }
   return app;
+}
+
+/** True for the probes, the files of the console, and a login: its token is in the body. */
+function needsNoToken({ req }: Context): boolean {
+  if (["/livez", "/readyz", ...PAGE_PATHS].includes(req.path)) return true;
+  return req.path === SESSION_PATH && req.method === "POST";
 }
 
 /** The requests that wait for a result. */
@@ -161,7 +195,8 @@ class OpenWaits {
 /** The methods of a path; none when no route has it. A HEAD is answered wherever a GET is. */
 function allowedMethods(path: string): string[] {
   const methods = ROUTES.filter((route) => isLike(route.path, path)).map(({ method }) => method as string);
-  if (path === OPENAPI_PATH || PROBE_PATHS.includes(path)) methods.push("GET");
+  if (path === OPENAPI_PATH || [...PROBE_PATHS, ...PAGE_PATHS].includes(path)) methods.push("GET");
+  if (path === SESSION_PATH) methods.push("GET", "POST", "DELETE");
   if (methods.includes("GET")) methods.push("HEAD");
   return [...new Set(methods)].sort();
 }

@@ -1,11 +1,16 @@
 // Serves a Hono app on a port, with the limits of a server that strangers may reach.
+import type { Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { type ServerType, serve } from "@hono/node-server";
 import type { Hono } from "hono";
 import { HEADERS_TIMEOUT_MS, type Listening, toListenError, urlOf } from "./port.ts";
+import { acceptSockets, asksForSocket } from "./sockets/accept.ts";
 
 /** The part of an app that a server needs. */
 type Served = Pick<Hono, "fetch">;
+
+/** Node ≥ 24.9 asks this about a request with the header Upgrade; earlier versions hand over every such request. */
+const SERVER_OPTIONS = { headersTimeout: HEADERS_TIMEOUT_MS, shouldUpgradeCallback: asksForSocket };
 
 /** How long open requests may take to finish when the server stops, in ms: as long as one answer of the swarm may take. */
 const DRAIN_MS = 5_000;
@@ -20,14 +25,15 @@ export function listen(
   const { host, port, what } = options;
   return new Promise((resolve, reject) => {
     const server: ServerType = serve(
-      { fetch: app.fetch, hostname: host, port, serverOptions: { headersTimeout: HEADERS_TIMEOUT_MS } },
+      { fetch: app.fetch, hostname: host, port, serverOptions: SERVER_OPTIONS },
       (address: AddressInfo) => {
         resolve({
           url: urlOf(address),
-          close: () => closeServer(server),
+          close: () => closeServer(server, closeSockets),
         });
       },
     );
+    const closeSockets = acceptSockets(server as Server, app);
     server.once("error", (error: NodeJS.ErrnoException) =>
       reject(toListenError(error, `${host}:${port}`, what)),
     );
@@ -38,14 +44,17 @@ export function listen(
  * Takes no new connections, lets open requests finish, and resolves when all connections are closed: after {@link DRAIN_MS} they are
  * closed by force.
  */
-async function closeServer(server: ServerType): Promise<void> {
+async function closeServer(server: ServerType, closeSockets: () => void): Promise<void> {
   const closed = new Promise<void>((resolve) => {
     server.close(() => resolve());
   });
   if (!("closeAllConnections" in server)) return closed;
   // A connection that is kept alive is idle only after its request has ended.
   const idle = setInterval(() => server.closeIdleConnections(), IDLE_LOOK_MS);
-  const force = setTimeout(() => server.closeAllConnections(), DRAIN_MS);
+  const force = setTimeout(() => {
+    server.closeAllConnections();
+    closeSockets(); // the server counts them no longer as its own
+  }, DRAIN_MS);
   await closed;
   clearInterval(idle);
   clearTimeout(force);

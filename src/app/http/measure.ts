@@ -1,14 +1,21 @@
 // Measures the requests of the HTTP API: their number by route, method and status, and the time to the answer.
 import type { Context, MiddlewareHandler } from "hono";
 import { type Meter, OTHER } from "../../base/index.ts";
+import { PAGE_PATHS } from "./console/page.ts";
 import { OPENAPI_PATH } from "./openapi/document.ts";
 import { PROBE_PATHS } from "./probes.ts";
 import { isWaiting } from "./routes/request.ts";
 import { ROUTES } from "./routes/table.ts";
+import { SESSION_PATH } from "./session/session.ts";
+import { isUpgraded } from "./sockets/offer.ts";
 import { EVENT_STREAM } from "./streams/event-stream.ts";
 
 type HttpMeter = Pick<Meter, "httpRequests" | "httpSeconds">;
 
+/** The paths beside those of the routes. */
+const KNOWN_PATHS: readonly string[] = [...PROBE_PATHS, OPENAPI_PATH, SESSION_PATH, ...PAGE_PATHS];
+/** The status of a request that became a WebSocket. */
+const SWITCHED = 101;
 /** The methods that routes have, and methods that a client may send by mistake. Others count as `other`. */
 const METHODS: readonly string[] = ["GET", "HEAD", "POST", "DELETE", "PUT", "PATCH", "OPTIONS"];
 
@@ -22,10 +29,10 @@ export function measureRequests(meter: HttpMeter): MiddlewareHandler {
     meter.httpRequests.inc({
       route,
       method: METHODS.includes(method) ? method : OTHER,
-      status: context.res.status,
+      status: isUpgraded(context) ? SWITCHED : context.res.status,
     });
     const waits = ROUTES.some((each) => each.path === route && isWaiting(context, each));
-    const isStream = context.res.headers.get("content-type") === EVENT_STREAM;
+    const isStream = isUpgraded(context) || context.res.headers.get("content-type") === EVENT_STREAM;
     if (!waits && !isStream) meter.httpSeconds.observe({ route }, (performance.now() - startedMs) / 1_000);
   };
 }
@@ -34,7 +41,7 @@ export function measureRequests(meter: HttpMeter): MiddlewareHandler {
 function routeOf({ req }: Context): string {
   const found = ROUTES.find(({ method, path }) => isLike(path, req.path) && methodFits(method, req.method));
   if (found !== undefined) return found.path;
-  return [...PROBE_PATHS, OPENAPI_PATH].find((path) => path === req.path) ?? OTHER;
+  return KNOWN_PATHS.find((path) => path === req.path) ?? OTHER;
 }
 
 const methodFits = (method: string, asked: string) =>

@@ -14,11 +14,24 @@ const oneAgent = z.strictObject({
 export const listLivingAgents = defineOperation({
   name: "agent-list",
   summary: "list living agents",
-  input: z.strictObject({}),
-  output: z.object({ agents: z.array(agentStatusSchema) }),
+  input: z.strictObject({
+    kept: z
+      .boolean()
+      .default(false)
+      .meta({ description: "the answer of an api process from memory, up to some seconds old" }),
+  }),
+  output: z.object({
+    agents: z.array(agentStatusSchema),
+    /** How old the list is, in ms; null: it was asked for now. */
+    ageMs: z.number().nullable(),
+  }),
   errors: [],
   access: "read",
-  run: async (context) => ({ agents: await readWithin(context, listAgents(context.transport)) }),
+  async run(context, { kept }) {
+    const { agents, ages } = (kept ? context.problems?.present() : undefined) ?? { agents: null, ages: {} };
+    if (agents !== null) return { agents: [...agents], ageMs: ages.agents ?? null };
+    return { agents: await readWithin(context, listAgents(context.transport)), ageMs: null };
+  },
 });
 
 const recordSchema = z.object({

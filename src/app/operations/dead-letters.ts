@@ -12,7 +12,7 @@ import {
 } from "./bulk.ts";
 import { defineOperation, NOT_AUDITED, type OperationContext, type Reach, readWithin } from "./operation.ts";
 import { auditedReplySchema, describeReplay } from "./replays.ts";
-import { filterFields, hasFilter, readFilter } from "./task-filter.ts";
+import { hasFilter, letterFields, readFilter } from "./task-filter.ts";
 
 const oneLetter = z.strictObject({
   task: tokenSchema.meta({ description: "the id of the task that failed" }),
@@ -27,7 +27,7 @@ export const listDeadLetters = defineOperation({
   name: "dead-list",
   summary: "list dead letters",
   input: z.strictObject({
-    ...filterFields,
+    ...letterFields,
     limit: z.int().min(1).max(MAX_LIST_LIMIT).default(50).meta({ description: "at most this many" }),
     after: z
       .string()
@@ -59,6 +59,52 @@ export const listDeadLetters = defineOperation({
   },
 });
 
+/** The most groups of one answer: an operator reads a few dozen. */
+const MAX_SHOWN_GROUPS = 500;
+const groupSchema = z.object({
+  capability: z.string(),
+  code: z.string(),
+  /** The message without the parts that differ from task to task. */
+  fingerprint: z.string(),
+  count: z.int(),
+  /** The times of death of the first and the last letter. */
+  oldest: z.string(),
+  newest: z.string(),
+  /** The newest letter. */
+  sample: z.object({ taskId: z.string(), message: z.string() }),
+});
+
+export const groupDeadLetters = defineOperation({
+  name: "dead-groups",
+  summary: "count dead letters by capability, code and message",
+  input: z.strictObject({
+    capability: letterFields.capability,
+    code: letterFields.code,
+  }),
+  output: z.object({
+    /** The largest first. */
+    groups: z.array(groupSchema),
+    /** The letters that were looked at, the newest ones, and the letters that are stored. */
+    seen: z.int(),
+    stored: z.int(),
+    /** Groups that the list leaves out. */
+    more: z.int(),
+  }),
+  errors: [],
+  access: "read",
+  reach: (filter) => ({ filter }),
+  async run(context, { capability, code }) {
+    const { groups, seen, stored } = await readWithin(context, context.tasks.dead.groups());
+    const fitting = groups.filter(
+      (group) => (capability ?? group.capability) === group.capability && (code ?? group.code) === group.code,
+    );
+    const shown = fitting
+      .slice(0, MAX_SHOWN_GROUPS)
+      .map((group) => ({ ...group, sample: { ...group.sample } }));
+    return { groups: shown, seen, stored, more: fitting.length - shown.length };
+  },
+});
+
 export const showDeadLetter = defineOperation({
   name: "dead-show",
   summary: "show one dead letter",
@@ -74,7 +120,7 @@ export const showDeadLetter = defineOperation({
 const manyLetters = z.strictObject({
   task: tokenSchema.optional().meta({ description: "one letter" }),
   all: z.boolean().default(false).meta({ description: "every letter" }),
-  ...filterFields,
+  ...letterFields,
   dryRun: z.boolean().default(false).meta({ description: "only show what is selected" }),
   ...bulkFields,
 });

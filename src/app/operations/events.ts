@@ -52,11 +52,10 @@ export const watchEvents = defineOperation({
   async *run({ transport, signal }, { kind, id, limit = Number.POSITIVE_INFINITY }) {
     const unread = new UnreadEvents();
     const subscription = transport.bus.subscribe(
-      createSubjects(transport.prefix).filters.allEvents,
+      createSubjects(transport.prefix).filters.events({ kind, id }),
       (message) => {
         const event = readEvent(transport, message);
-        if (event === null || (kind ?? event.kind) !== event.kind || (id ?? event.id) !== event.id) return;
-        unread.add(event);
+        if (event !== null) unread.add(event);
       },
     );
     const states = transport.onState((state) => {

@@ -6,7 +6,13 @@ import { getBlob, putBlob } from "./blobs.ts";
 import { listBudgets, removeBudget, setBudget } from "./budgets.ts";
 import { listCapabilities, pauseCapability, resumeCapability } from "./capabilities.ts";
 import { setValue, showHistory, showValues } from "./config.ts";
-import { listDeadLetters, purgeDeadLetters, replayDeadLetter, showDeadLetter } from "./dead-letters.ts";
+import {
+  groupDeadLetters,
+  listDeadLetters,
+  purgeDeadLetters,
+  replayDeadLetter,
+  showDeadLetter,
+} from "./dead-letters.ts";
 import { delayTask } from "./delay.ts";
 import { watchEvents } from "./events.ts";
 import { acquireLock, listLocks, releaseLock } from "./locks.ts";
@@ -59,7 +65,7 @@ import {
 export const OPERATIONS = [
   ...[submitTask, submitTasks, runTask, listTasks, showTask, watchTask, cancelTasks, retryTask],
   ...[moveTask, promoteTask, reprioritiseTask, settleTask, purgeTasks],
-  ...[listDeadLetters, showDeadLetter, replayDeadLetter, purgeDeadLetters],
+  ...[listDeadLetters, groupDeadLetters, showDeadLetter, replayDeadLetter, purgeDeadLetters],
   ...[listLivingAgents, showOneAgent, pauseAgent, resumeAgent, drainAgent],
   ...[listCapabilities, pauseCapability, resumeCapability, showScaling],
   ...[showOffice, transferOffice, recoverOffice],

@@ -30,6 +30,8 @@ export const overviewSchema = problemReportSchema.extend({
     .nullable(),
   office: z.object({ leader: z.string().nullable(), coordinators: z.int(), lag: z.int() }).nullable(),
   delayed: z.int().nullable(),
+  /** How old each part is, in ms; null: never read. */
+  ages: z.record(z.string(), z.number().nullable()),
   /** Streams with a limit, the fullest first. */
   streams: z.array(z.object({ stream: z.string(), share: z.number() })).nullable(),
 });
@@ -44,9 +46,10 @@ export const showOverview = defineOperation({
   async run(context) {
     const { transport, office, problems } = context;
     const watch = problems ?? (await lookOnce(context, new ProblemWatch({ transport, office })));
+    const facts = watch.present();
     return overviewSchema.parse({
-      prefix: transport.prefix,
-      ...makeOverview(watch.present()),
+      ...{ prefix: transport.prefix, ages: facts.ages },
+      ...makeOverview(facts),
       ...watch.report(),
     });
   },

@@ -1,7 +1,7 @@
 // The filter of the operations on many tasks or dead letters: its fields, and what it selects.
 import { z } from "zod";
 import { ERROR_CODES, MAX_LABELS, SwarmError, tokenSchema } from "../../protocol/index.ts";
-import type { TaskFilter } from "../../work/index.ts";
+import { MAX_FINGERPRINT_LENGTH, type TaskFilter } from "../../work/index.ts";
 import { readSince } from "./since.ts";
 
 /** The fields of a filter, as an operation takes them. */
@@ -23,21 +23,33 @@ export const filterFields = {
     .meta({ description: "only with this label; may be repeated", value: "NAME=VALUE" }),
 } as const;
 
-type FilterInput = z.output<z.ZodObject<typeof filterFields>>;
+/** The fields of a filter for dead letters. */
+export const letterFields = {
+  ...filterFields,
+  fingerprint: z
+    .string()
+    .min(1)
+    .max(MAX_FINGERPRINT_LENGTH)
+    .optional()
+    .meta({ description: "only with this message, as dead groups shows it", value: "TEXT" }),
+} as const;
+
+type FilterInput = z.output<z.ZodObject<typeof filterFields>> & { fingerprint?: string | undefined };
 
 /** True when the input names at least one field of a filter. */
 export function hasFilter(input: FilterInput): boolean {
-  return (Object.keys(filterFields) as (keyof FilterInput)[]).some((field) => input[field] !== undefined);
+  return (Object.keys(letterFields) as (keyof FilterInput)[]).some((field) => input[field] !== undefined);
 }
 
 /** @throws SwarmError `invalid_input` for a time or a label that cannot be read. */
 export function readFilter({ since, idPrefix, label, ...rest }: FilterInput, nowMs: number): TaskFilter {
-  const { capability, scope, agent, code } = rest;
+  const { capability, scope, agent, code, fingerprint } = rest;
   return {
     capability,
     scope,
     agent,
     code,
+    fingerprint,
     sinceMs: since === undefined ? undefined : readSince(since, nowMs),
     idPrefix,
     labels: label?.map(readLabel),

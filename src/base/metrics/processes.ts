@@ -72,7 +72,7 @@ export const PROCESS_METRICS = {
     name: "murmur_http_streams",
     type: "gauge",
     unit: "requests",
-    help: "Open requests of the HTTP API that last: wait is a request that waits for a result, sse a stream of events.",
+    help: "Open requests of the HTTP API that last: wait is a request that waits for a result, sse a stream of server-sent events, websocket a stream on a WebSocket.",
     labels: ["kind"],
     exporters: API,
     replicas: "sum",

@@ -329,7 +329,9 @@ export function createSubjects(prefix: string) {
       /** The audit log: the entries of all writers, of the writers of one role, or of one process. */
       audits: ({ role, processId }: { role?: string | undefined; processId?: string | undefined } = {}) =>
         `${prefix}.audit.${role === undefined ? "*" : token(role, "role")}.${processId === undefined ? "*" : token(processId, "processId")}`,
-      allEvents: `${prefix}.event.>`,
+      /** The events about things of one kind, about the things with one id, or about both. */
+      events: ({ kind, id }: { kind?: EventKind | undefined; id?: string | undefined }) =>
+        `${prefix}.event.${kind ?? "*"}.${id === undefined ? "*" : idToken(id)}.*`,
       taskEvents: (taskId: string) => `${prefix}.event.task.${idToken(taskId)}.*`,
       ballotEvents: (taskId: string) => `${prefix}.event.ballot.${idToken(taskId)}.*`,
       workflowEvents: (workflowId: string) => `${prefix}.event.workflow.${idToken(workflowId)}.*`,

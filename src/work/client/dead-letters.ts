@@ -15,6 +15,8 @@ import {
 } from "../../protocol/index.ts";
 import type { Stored, Transport } from "../../transport/index.ts";
 import { isBlobRef, unpackBlob, unpackStored } from "../stores/bodies.ts";
+import { DeadGrouper, type DeadGroups } from "./dead-groups.ts";
+import { fingerprintOf } from "./fingerprint.ts";
 import { selects, type TaskFacts, type TaskFilter } from "./task-filter.ts";
 
 /** How many letters `list` shows when the caller names no limit. */
@@ -96,6 +98,8 @@ export interface DeadLetters {
   purge(options?: { taskId?: string | undefined; capability?: string | undefined }): Promise<number>;
   /** The number of letters of each capability. */
   counts(): Promise<Map<string, number>>;
+  /** The letters by capability, code and fingerprint. @throws SwarmError `unavailable`. */
+  groups(): Promise<DeadGroups>;
 }
 
 /** Makes the reader of dead letters; `submit` submits a replayed task. */
@@ -145,11 +149,15 @@ export function createDeadLetters(parts: {
       ...letter,
       atMs: Date.parse(letter.diedAt),
       code: letter.reason.code,
+      fingerprint: filter.fingerprint === undefined ? undefined : fingerprintOf(letter.reason.message),
       labels: filter.labels === undefined ? undefined : await readLabels(letter),
     });
   }
 
+  const grouper = new DeadGrouper({ log, subjects, readLetter: read });
+
   return {
+    groups: () => grouper.look(),
     async page(filter, { limit = DEFAULT_LETTERS, after } = {}) {
       const page: LetterPage = { dead: [], next: null, seen: 0, hidden: { filter: 0, unknown: 0 } };
       const fromSeq = readCursor(after) + 1;

@@ -8,6 +8,8 @@ export interface TaskFilter {
   agent?: string | undefined;
   /** The code of the error. */
   code?: string | undefined;
+  /** The fingerprint of the error's message; only dead letters have one. */
+  fingerprint?: string | undefined;
   /** Unix ms: only tasks that were stored, or ended, at this time or later. */
   sinceMs?: number | undefined;
   idPrefix?: string | undefined;
@@ -23,6 +25,7 @@ export interface TaskFacts {
   scope?: string | undefined;
   agent?: string | null | undefined;
   code?: string | null | undefined;
+  fingerprint?: string | undefined;
   labels?: Readonly<Record<string, string>> | undefined;
 }
 
@@ -36,6 +39,7 @@ export function selects(filter: TaskFilter, facts: TaskFacts): boolean | null {
     isSame(filter.scope, facts.scope),
     isSame(filter.agent, facts.agent),
     isSame(filter.code, facts.code),
+    isSame(filter.fingerprint, facts.fingerprint),
     wanted === undefined || hasLabels(wanted, facts.labels),
   ];
   if (answers.includes(false)) return false;

@@ -200,6 +200,11 @@ test("a real swarm answers every operation as the document says", { timeout: 120
     (await good("GET /v1/dead", { query: { label: [], limit: "5" } })).dead as { taskId: string }[];
   await expect.poll(letters).toHaveLength(1);
   await good("GET /v1/dead/t4");
+  expect(await good("GET /v1/dead/groups", { query: { code: "invalid_input" } })).toMatchObject({
+    groups: [{ capability: "echo", fingerprint: "told to fail", count: 1, sample: { taskId: "t4" } }],
+  });
+  const narrow = { code: "invalid_input", fingerprint: "told to fail", dryRun: true };
+  expect(await good("POST /v1/dead/purge", { body: narrow })).toMatchObject({ report: { selected: 1 } });
   expect(await good("POST /v1/dead/replay", { body: { code: "invalid_input", dryRun: true } })).toMatchObject(
     {
       preview: true,
@@ -249,9 +254,13 @@ test("a real swarm answers every operation as the document says", { timeout: 120
     return { output: events?.at(-1)?.data ?? output };
   }, transport);
   await good("GET /v1/overview");
+  await good("GET /v1/session");
+  await good("POST /v1/session", { body: { token: "any" } });
+  await good("DELETE /v1/session");
 
   const agent = agentOf("echo");
   await good("GET /v1/agents");
+  await good("GET /v1/agents", { query: { kept: "true" } });
   await good(`GET /v1/agents/${agent}`);
   expect(await good(`POST /v1/agents/${agent}/pause`)).toMatchObject({ state: "paused" });
   await good(`POST /v1/agents/${agent}/resume`);

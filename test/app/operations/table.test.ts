@@ -220,6 +220,10 @@ async function performEach(way: (typeof WAYS)[number]): Promise<void> {
   await expect.poll(letters).toHaveLength(1); // a retry takes the letter of the task away, and its copy fails too
   const task = (await letters())[0]!.taskId;
   await call("dead-show", { task });
+  expect((await call("dead-groups")).output).toMatchObject({
+    groups: [{ count: 1, sample: { taskId: task } }],
+    stored: 1,
+  });
   expect((await call("dead-replay", { task })).output).toMatchObject({ duplicate: false, audited: true });
   await call("dead-purge", { all: true });
 

@@ -117,7 +117,15 @@ export function makeTree(options: {
 /** Copies the files of the build that run, without declarations and pages. */
 function copyProgram(build: string, program: string, target: Target): void {
   const pages = target === "tools" ? [PAGES] : [];
-  for (const path of ["package.json", "LICENSE", "THIRD-PARTY-LICENSES.txt", "src", "agents", ...pages]) {
+  for (const path of [
+    "package.json",
+    "LICENSE",
+    "THIRD-PARTY-LICENSES.txt",
+    "src",
+    "agents",
+    "console",
+    ...pages,
+  ]) {
     cpSync(join(build, path), join(program, path), {
       recursive: true,
       filter: (source) => {

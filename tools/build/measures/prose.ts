@@ -18,7 +18,7 @@ export const PATTERNS: readonly { name: string; pattern: RegExp; goal: number }[
 /** Pages that a program writes: their sentences are those of help texts and schemas, which are counted where they stand. */
 const GENERATED_PAGES = new Set(["docs/commands.md", "docs/configuration.md"]);
 /** Code whose comments and texts are read by people who work here. */
-const CODE = /^(src|agents|workflows|tools|grafana|test|examples)\/.*\.ts$/;
+const CODE = /^(src|agents|workflows|tools|grafana|console|test|examples)\/.*\.ts$/;
 /** A string of this many words or more is a sentence for people: an error, a help text, a log line, a test's title. */
 const MIN_SENTENCE_WORDS = 4;
 

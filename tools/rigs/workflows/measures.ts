@@ -44,7 +44,7 @@ export async function measureHandovers(
     const transport = await swarm.swarm.connect();
     const last = new Map<string, number>();
     const waits = new Map<string, (gapMs: number) => void>();
-    transport.bus.subscribe(createSubjects(swarm.prefix).filters.allEvents, ({ subject }) => {
+    transport.bus.subscribe(createSubjects(swarm.prefix).filters.events({}), ({ subject }) => {
       const [kind, id = "", event] = subject.split(".").slice(-3);
       if (kind !== "workflow" || event !== "step-finished") return;
       const nowMs = performance.now();
@@ -177,7 +177,7 @@ export async function measureSleepers(count: number, tell: Tell): Promise<Figure
     const engine = await world.engine("engine");
     const transport = await swarm.swarm.connect();
     let [ended, lastMs] = [0, 0];
-    transport.bus.subscribe(createSubjects(swarm.prefix).filters.allEvents, ({ subject }) => {
+    transport.bus.subscribe(createSubjects(swarm.prefix).filters.events({}), ({ subject }) => {
       if (!subject.endsWith(".completed")) return;
       ended++;
       lastMs = Date.now();

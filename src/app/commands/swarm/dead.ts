@@ -2,6 +2,7 @@
 import type { DeadLetter } from "../../../protocol/index.ts";
 import { printable, table } from "../../cli/terminal.ts";
 import {
+  groupDeadLetters,
   listDeadLetters,
   purgeDeadLetters,
   replayDeadLetter,
@@ -38,6 +39,28 @@ const renderLetters = (dead: readonly DeadLetter[]) =>
     "no dead letters",
   );
 
+export const groups = defineFace(groupDeadLetters, {
+  examples: ["dead groups", "dead groups --capability echo --json"],
+  details:
+    "One cause fails many tasks with one message: the largest groups come first. --fingerprint of dead replay and dead purge takes\nthe message of a group as it is shown here.",
+  render: ({ groups: found, seen, stored, more }) =>
+    [
+      table(
+        ["LETTERS", "CAPABILITY", "CODE", "NEWEST", "MESSAGE"],
+        found.map(({ count, capability, code, newest, fingerprint }) => [
+          String(count),
+          capability,
+          code,
+          newest,
+          printable(fingerprint),
+        ]),
+        "no dead letters",
+      ),
+      ...(seen < stored ? [`the newest ${seen} of ${stored} letters were looked at`] : []),
+      ...(more > 0 ? [`${more} further groups are not shown`] : []),
+    ].join("\n"),
+});
+
 export const show = defineFace(showDeadLetter, {
   fields: { task },
   examples: ["dead show 01J9Z3V8K4M5N6P7Q8R9S0T1U2"],
@@ -61,6 +84,7 @@ export const replay = defineFace(replayDeadLetter, {
     "dead replay 01J9Z3V8K4M5N6P7Q8R9S0T1U2",
     "dead replay --capability echo --code timeout --since 2h",
     "dead replay --capability echo --code timeout --since 2h --yes --rate 20",
+    "dead replay --capability echo --fingerprint 'order # is unknown' --yes",
   ],
   details:
     "Submits the task again, as a new task labelled replayOf, and removes the letter; the old result stays. Safe to repeat: a\nsecond call names the same new task. A filter shows a preview; --yes replays the selection, the oldest first. Ctrl-C ends\nafter the current letter and tells how many are left; the same command goes on there.",

@@ -5,6 +5,7 @@ import { ERROR_CATALOGUE, type ErrorCode, errorReplySchema } from "../../../prot
 import type { Operation } from "../../operations/operation.ts";
 import { fieldsOf, kindOf, MAX_WAIT_MS, openFields, takesBody } from "../routes/request.ts";
 import { ROUTES, type Route, type StreamFacts } from "../routes/table.ts";
+import { CSRF_HEADER, endedSchema, loginSchema, SESSION_PATH, sessionSchema } from "../session/session.ts";
 import { type JsonSchema, SchemaBook } from "./schemas.ts";
 
 /** The path of the document in the API. */
@@ -66,6 +67,7 @@ export function describeApi(): OpenApiDocument {
     const path = route.path.replaceAll(/:(\w+)/g, "{$1}");
     paths[path] = { ...paths[path], [route.method.toLowerCase()]: describeRoute(route, book) };
   }
+  paths[SESSION_PATH] = describeSession(book);
   return {
     openapi: "3.1.0",
     info: {
@@ -77,11 +79,15 @@ export function describeApi(): OpenApiDocument {
       license: { name: "Apache-2.0", identifier: "Apache-2.0" },
     },
     servers: [{ url: "http://127.0.0.1:7070" }],
-    security: [{ token: [] }, {}],
+    security: [{ token: [] }, { session: [] }, {}],
     paths,
     components: {
       securitySchemes: {
         token: { type: "http", scheme: "bearer", description: "Not needed by an API without tokens." },
+        session: {
+          ...{ type: "apiKey", in: "cookie", name: "murmur_session" },
+          description: `The cookie of a browser, which \`POST ${SESSION_PATH}\` sets; with a port in the address its name ends in \`_<port>\`. A change also needs the header \`${CSRF_HEADER}\`.`,
+        },
       },
       responses: { Error: { description: "An error.", content: json(book.of(errorReplySchema, "output")) } },
       schemas: book.components,
@@ -124,6 +130,32 @@ function describeRoute(route: Route, book: SchemaBook): OpenApiOperation {
     ...(parameters.length === 0 ? {} : { parameters }),
     ...(takesBody(route) ? { requestBody: describeBody(route, book) } : {}),
     responses: { ...goodResponses(route, book), ...errorResponses(route, book) },
+  };
+}
+
+/** The session of a browser: it is no operation of the swarm, so no route has it. */
+function describeSession(book: SchemaBook): Record<string, OpenApiOperation> {
+  const describe = (operationId: string, summary: string, schema: z.ZodType): OpenApiOperation => ({
+    ...{ operationId, summary, tags: ["session"] },
+    responses: {
+      200: { description: "The answer.", content: json(book.of(schema, "output")) },
+      ...answersOfBorder(),
+    },
+  });
+  const login = describe("session-begin", "Begin a session: set the cookie of a browser.", sessionSchema);
+  return {
+    get: describe("session-show", "Tell the caller and its rights.", sessionSchema),
+    post: { ...login, requestBody: { required: true, content: json(book.of(loginSchema, "input")) } },
+    delete: describe("session-end", "End a session: remove the cookie.", endedSchema),
+  };
+}
+
+/** The answers of the border to callers that it refuses. */
+function answersOfBorder(): OpenApiOperation["responses"] {
+  const meaning = `\`not_permitted\`: ${ERROR_CATALOGUE.not_permitted.means}.`;
+  return {
+    401: { $ref: ERROR_RESPONSE, description: "The token is missing, wrong or expired." },
+    403: { $ref: ERROR_RESPONSE, description: meaning },
   };
 }
 
@@ -209,10 +241,14 @@ function goodResponses(route: Route, book: SchemaBook): OpenApiOperation["respon
   };
 }
 
-function describeStream({ event, output, isAlways }: StreamFacts): string {
+function describeStream({ event, output, isAlways, takesSocket }: StreamFacts): string {
+  const socket =
+    takesSocket === true
+      ? " With `Upgrade: websocket` the answer is 101, and the same events come as text messages `{ event, data }` (docs/http.md)."
+      : "";
   const when = isAlways ? "A stream of server-sent events" : "With `Accept: text/event-stream` a stream";
   const names = [...new Set([event, output])].map((name) => `\`${name}\``).join(", then ");
-  return `${when}: ${names}, each with JSON in \`data\`.`;
+  return `${when}: ${names}, each with JSON in \`data\`.${socket}`;
 }
 
 function errorResponses(route: Route, book: SchemaBook): OpenApiOperation["responses"] {

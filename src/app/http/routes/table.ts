@@ -14,6 +14,8 @@ export interface StreamFacts {
   readonly isAlways: boolean;
   /** True: each event has an id, and a reader may go on after one. */
   readonly hasIds: boolean;
+  /** True: the stream also comes on a WebSocket, with the same events. */
+  readonly takesSocket?: true;
 }
 
 /** One route. */
@@ -39,6 +41,9 @@ export interface Route {
   /** The status of an output that is good and means a problem, and that problem. */
   readonly problem?: { readonly status: number; readonly about: string; is(output: unknown): boolean };
 }
+
+/** The path whose stream also comes on a WebSocket. */
+export const SOCKET_PATH = "/v1/events";
 
 /** How long `GET /v1/office` waits for a leader that proves itself, in ms: longer than a fail-over (p99 1.2 s). */
 const OFFICE_WAIT_MS = 2_000;
@@ -93,6 +98,7 @@ export const ROUTES: readonly Route[] = [
   route("POST /v1/tasks/:id/settle", "task-settle", task),
   route("DELETE /v1/scopes/:scope", "task-cancel", { parameters: { scope: "scope" }, leavesOut: ["task"] }),
   route("GET /v1/dead", "dead-list"),
+  route("GET /v1/dead/groups", "dead-groups"),
   route("GET /v1/dead/:id", "dead-show", task),
   route("POST /v1/dead/replay", "dead-replay", { stream: progress }),
   route("POST /v1/dead/purge", "dead-purge", { stream: progress }),
@@ -154,9 +160,9 @@ export const ROUTES: readonly Route[] = [
   route("GET /v1/audit/verify", "audit-verify"),
   route("GET /v1/problems", "problems-list", { isFromMemory: true }),
   route("GET /v1/status", "swarm-status"),
-  route("GET /v1/overview", "swarm-overview"),
-  route("GET /v1/events", "event-watch", {
-    stream: { event: "event", output: "end", isAlways: true, hasIds: false },
+  route("GET /v1/overview", "swarm-overview", { isFromMemory: true }),
+  route(`GET ${SOCKET_PATH}`, "event-watch", {
+    stream: { event: "event", output: "end", isAlways: true, hasIds: false, takesSocket: true },
   }),
   route("GET /v1/office", "office-status", {
     timeoutMs: OFFICE_WAIT_MS,

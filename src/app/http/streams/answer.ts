@@ -1,4 +1,5 @@
-// Answers a request with a stream of server-sent events: the events of an operation, and its output or its error at the end.
+// Answers a request with a stream, as server-sent events or on a WebSocket: the events of an operation, and its output or its error at
+// the end.
 // I1: the first event is known before the answer begins, so that an error before it still has its status.
 // I2: a reader that names its last event gets every later state, and is told when states between may be missing.
 import type { ServerResponse } from "node:http";
@@ -11,9 +12,11 @@ import {
 } from "../../../protocol/index.ts";
 import { perform } from "../../operations/operation.ts";
 import { type Call, contextOf, type Prepared } from "../routes/perform.ts";
-import type { Route } from "../routes/table.ts";
+import { type Route, SOCKET_PATH } from "../routes/table.ts";
+import type { SocketOffer } from "../sockets/offer.ts";
 import { EVENT_STREAM, EventStream, type StreamedEvent, type StreamTimes } from "./event-stream.ts";
 import type { OpenStreams } from "./open-streams.ts";
+import { SocketStream } from "./socket-stream.ts";
 import { eventIdOf, isLastEvent, readLastEventId } from "./task-events.ts";
 
 /** How long a stream waits for NATS, in ms: a reader waits longer than a request, because it would only connect again. */
@@ -55,10 +58,44 @@ export async function answerStream(
     stream.end();
     throw error;
   }
-  streams.add(stream);
+  streams.add(stream, "sse");
   context.req.raw.signal.addEventListener("abort", () => stream.end(), { once: true });
   void stream.over.then(() => closeLater(context));
   return context.body(stream.body, 200, EVENT_STREAM_HEADERS);
+}
+
+/**
+ * Answers with a WebSocket that carries the same events. An error of the operation is an event, because the socket is open by then.
+ * @throws SwarmError `invalid_input` for a route whose stream takes no WebSocket; `rate_limited` for too many streams.
+ */
+export function answerSocket(
+  call: Call,
+  prepared: Prepared,
+  { streams, offer, times }: { streams: OpenStreams; offer: SocketOffer; times?: StreamTimes | undefined },
+): Response {
+  const { caller, route } = call;
+  const names = route.stream;
+  if (names?.takesSocket !== true) {
+    throw new SwarmError(
+      "invalid_input",
+      `${route.path} is no WebSocket; leave out the header Upgrade, or connect to ${SOCKET_PATH}`,
+      { field: "Upgrade" },
+    );
+  }
+  streams.requireRoom();
+  return offer.accept((socket) => {
+    const stream = new SocketStream(socket, () => (caller.isValid() ? null : noLongerValid()), times);
+    streams.add(stream, "websocket");
+    const { operation, input, encoding } = prepared;
+    const { event, output: last } = names;
+    const operationContext = contextOf(call, {
+      ...{ encoding, timeoutMs: STREAM_PATIENCE_MS, signal: stream.left },
+    });
+    perform(operation, operationContext, input, (value) => stream.send({ event, data: value })).then(
+      (output) => stream.send({ event: last, data: output }).then(() => stream.end()),
+      (error) => stream.end({ event: "error", data: { error: toSwarmError(error).toWire() } }),
+    );
+  });
 }
 
 const EVENT_STREAM_HEADERS = {

@@ -22,6 +22,18 @@ export interface StreamedEvent {
   readonly id?: string | undefined;
 }
 
+/** A stream of events to one reader, as its source sees it. */
+export interface OpenStream {
+  /** Aborts when the reader has left or the stream has ended: nothing more needs to be made for it. */
+  readonly left: AbortSignal;
+  /** Resolves when the stream has ended, or its reader left. */
+  readonly over: Promise<void>;
+  /** Sends an event, once the reader has room for it. */
+  send(event: StreamedEvent): Promise<void>;
+  /** Ends the stream; safe to repeat. */
+  end(last?: StreamedEvent): void;
+}
+
 /** The times of a stream; a test makes them short. */
 export interface StreamTimes {
   readonly beatMs: number;
@@ -29,7 +41,7 @@ export interface StreamTimes {
 }
 
 /** See the opening comment. */
-export class EventStream {
+export class EventStream implements OpenStream {
   readonly body: ReadableStream<Uint8Array>;
   readonly #times: StreamTimes;
   readonly #left = new AbortController();
@@ -105,8 +117,7 @@ export class EventStream {
       if (this.#hasRoom) room.resolve();
     };
     const timer = setTimeout(() => {
-      const message = `the reader took nothing for ${this.#times.slowReaderMs} ms; connect again, and read faster`;
-      this.end({ event: "cut", data: { error: { code: "rate_limited", message } } });
+      this.end(cutFor(this.#times.slowReaderMs));
       room.resolve();
     }, this.#times.slowReaderMs);
     this.left.addEventListener("abort", () => room.resolve(), { once: true });
@@ -132,6 +143,12 @@ export class EventStream {
   #write(text: string): void {
     this.#controller?.enqueue(new TextEncoder().encode(text));
   }
+}
+
+/** The last event of a reader that took nothing for this long, in ms. */
+export function cutFor(slowReaderMs: number): StreamedEvent {
+  const message = `the reader took nothing for ${slowReaderMs} ms; connect again, and read faster`;
+  return { event: "cut", data: { error: { code: "rate_limited", message } } };
 }
 
 function render({ event, data, id }: StreamedEvent): string {

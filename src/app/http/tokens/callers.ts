@@ -1,4 +1,4 @@
-// The caller of a request and its rights: from the header Authorization to the entry of a token.
+// The caller of a request and its rights: from its token to the entry of the file.
 import { createHash, timingSafeEqual } from "node:crypto";
 import { basename } from "node:path";
 import { SwarmError } from "../../../protocol/index.ts";
@@ -44,12 +44,11 @@ export class Callers {
   }
 
   /**
-   * The caller of a request with this header.
+   * The caller of a request with this token.
    * @throws SwarmError `not_permitted` with the reason: no token, a wrong one, an expired one; `rate_limited`.
    */
-  find(authorization: string | undefined): ApiCaller {
+  find(given: string | undefined): ApiCaller {
     if (this.isOpen) return { rights: SHARED_RIGHTS, isProven: false, isValid: () => this.isOpen };
-    const given = /^bearer +(\S+)$/i.exec(authorization ?? "")?.[1];
     if (given === undefined) {
       throw new SwarmError("not_permitted", "send a token of the API: Authorization: Bearer …");
     }
