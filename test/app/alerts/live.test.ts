@@ -18,8 +18,9 @@ test.skipIf(!isInstalled("prometheus"))(
       expect(await world.monitor.firing()).toEqual([]);
       for (const name of CHOSEN) {
         const isLast = name === CHOSEN.at(-1);
-        const outcome = await runFault(world, FAULTS.find((fault) => fault.name === name)!, isLast);
+        const outcome = await runFault(world, FAULTS.find((fault) => fault.name === name)!, { isLast });
         expect(outcome).toMatchObject({ fault: name, missing: [], foreign: [], unsent: [] });
+        expect(outcome.error).toBe(undefined);
         expect(outcome.firedAfterSeconds).toBeLessThan(30);
       }
     } finally {

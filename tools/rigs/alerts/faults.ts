@@ -21,11 +21,15 @@ export interface Fault {
   /** Is called again and again until the alerts fire. */
   keep?(world: World): Promise<void>;
   mend(world: World): Promise<void>;
+  /** True: the swarm cannot be used after it. */
+  readonly endsWorld?: true;
 }
 
 /** The default of {@link Fault.withinSeconds}. */
 export const FIRE_SECONDS = 60;
 const MIB = 2 ** 20;
+/** The threshold of MurmurWorkflowWaitsForPerson in the drill, in seconds: an hour divided by the factor. */
+export const DRILL_DECISION_SECONDS = 60;
 /** The threshold of MurmurAgentsStuck in the drill, in seconds: half an hour divided by the factor. */
 export const DRILL_STUCK_SECONDS = 30;
 
@@ -54,6 +58,14 @@ async function release(world: World): Promise<void> {
   await Promise.all([...held].map((id) => world.cancel(id)));
   held.clear();
 }
+
+/** The run of a workflow that a fault has started, by the fault's name. */
+const runs = new Map<string, string>();
+function note(fault: string, run: string | null): void {
+  if (run === null) throw new Error("no engine answers");
+  runs.set(fault, run);
+}
+const noted = (fault: string) => runs.get(fault) ?? "-";
 
 /** Ends the agent of the rig, and removes its tasks: the next fault must not meet them. */
 async function endOdd(world: World): Promise<void> {
@@ -106,6 +118,35 @@ async function askOffice(world: World, command: string, body: object): Promise<v
 /** All faults, the cheap ones first. */
 export const FAULTS: readonly Fault[] = [
   { name: "quiet", fires: [], watchSeconds: 60, inject: none, mend: none },
+  {
+    name: "mixed load", // no fault: everything that a swarm does, so that every query has data
+    fires: [],
+    watchSeconds: 20,
+    inject: async (world) => {
+      await world.start("traced", ["agent", "run", "echo"], {
+        OTEL_EXPORTER_OTLP_ENDPOINT: "http://127.0.0.1:9", // no collector: its spans are dropped
+        OTEL_BSP_SCHEDULE_DELAY: "500",
+      });
+      await world.startOdd();
+      await many(world, 40, {});
+      await many(world, 4, { notBefore: 2_000 });
+      const retry = { max: 1, backoffMs: 100 };
+      await many(world, 4, { capability: "odd", input: { how: "flaky" }, retry });
+      await many(world, 4, { ballot: { seats: 1, strategy: "majority" } });
+      await world.submit({ capability: "odd", input: { how: "step" } });
+      await world.submit({ input: "x".repeat(MIB) });
+      await writeOffice(world, "budget-set", { name: "mixed", limit: { usd: 10 } });
+      await writeOffice(world, "budget-reserve", { name: "mixed", amount: { usd: 1 }, ttlMs: 5_000 });
+      for (let run = 0; run < 3; run++) await world.run("sound");
+      await world.run("slow");
+      const { body } = await world.submit({ input: { $sleepMs: 6_000 } });
+      await world.follow(body.taskId ?? "-", 4_000);
+    },
+    mend: async (world) => {
+      await world.forget("traced");
+      await endOdd(world);
+    },
+  },
   {
     name: "one process killed",
     fires: [],
@@ -282,7 +323,7 @@ export const FAULTS: readonly Fault[] = [
     fires: ["MurmurNatsUnreachable"],
     mayFire: ["MurmurOfficeVacant", "MurmurFactsStale", "MurmurTargetDown"],
     inject: (world) => world.nats.kill(),
-    mend: (world) => world.nats.restart(),
+    mend: (world) => world.startNats(),
   },
   {
     name: "NATS hangs",
@@ -360,6 +401,47 @@ export const FAULTS: readonly Fault[] = [
     mend: endOdd,
   },
   {
+    name: "a run of a workflow is blocked",
+    fires: ["MurmurWorkflowStalled"],
+    inject: async (world) => note("a run of a workflow is blocked", await world.run("twice")),
+    mend: (world) => world.cancelRun(noted("a run of a workflow is blocked")),
+  },
+  {
+    name: "no engine",
+    fires: ["MurmurWorkflowStalled"],
+    mayFire: ["MurmurTargetDown"],
+    inject: async (world) => {
+      await world.run("slow"); // its wake-up comes due without an engine
+      await world.process("engine").kill();
+    },
+    mend: (world) => world.startEngine(),
+  },
+  {
+    name: "a compensation fails",
+    fires: ["MurmurCompensationFailed"],
+    mayFire: ["MurmurDeadLettersGrowing", "MurmurTasksFailingSteadily"],
+    inject: async (world) => {
+      await world.startOdd();
+      note("a compensation fails", await world.run("half"));
+    },
+    mend: async (world) => {
+      const path = `/v1/workflows/${noted("a compensation fails")}/resume`;
+      await world.post(path, { skip: "book", note: "the rig undid it by hand" });
+      await endOdd(world);
+    },
+  },
+  {
+    name: "a run waits for a person",
+    fires: ["MurmurWorkflowWaitsForPerson"],
+    withinSeconds: 120,
+    inject: async (world) => note("a run waits for a person", await world.run("asked")),
+    mend: async (world) =>
+      void (await world.post(`/v1/workflows/${noted("a run waits for a person")}/approve`, {
+        approval: "go",
+        as: "ops",
+      })),
+  },
+  {
     name: "ballots without a quorum",
     fires: ["MurmurNoQuorum"],
     mayFire: ["MurmurTasksFailingSteadily", "MurmurTaskErrorBudgetBurn", "MurmurDeadLettersGrowing"],
@@ -387,6 +469,7 @@ export const FAULTS: readonly Fault[] = [
     inject: async (world) =>
       void (await askJetStream(world, `STREAM.PURGE.${streamName("murmur", "OFFICE_LOG")}`, {})),
     withinSeconds: 150, // a running coordinator waits for 45 s before it halts
-    mend: none, // the last fault of a drill: so young a log has no snapshot to recover from
+    endsWorld: true, // so young a log has no snapshot to recover from
+    mend: none,
   },
 ];

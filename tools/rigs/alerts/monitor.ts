@@ -18,6 +18,8 @@ const SCRAPE_SECONDS = 1;
 const START_TIMEOUT_MS = 20_000;
 const POLL_MS = 100;
 const STOP_TIMEOUT_MS = 5_000;
+/** The longest time of a query; Prometheus is on this machine. */
+const QUERY_TIMEOUT_MS = 60_000;
 /** Debian names it so; the release archive has the short name. */
 const ALERTMANAGERS = ["prometheus-alertmanager", "alertmanager"];
 
@@ -164,8 +166,8 @@ export class Monitor {
     return result.map(({ metric, value }) => ({ labels: metric, value: Number(value?.[1]) }));
   }
 
-  /** The number of series that a query had at any time since `fromMs`, Unix ms. @throws Error with the message of Prometheus. */
-  async countSince(expr: string, fromMs: number): Promise<number> {
+  /** The values that a query had at any time since `fromMs`, Unix ms, without NaN. @throws Error with the message of Prometheus. */
+  async valuesSince(expr: string, fromMs: number): Promise<number[]> {
     const [start, end] = [fromMs / 1_000, Date.now() / 1_000];
     const step = Math.max(SCRAPE_SECONDS, Math.ceil((end - start) / 1_000));
     const { result } = await this.#ask("query_range", {
@@ -174,7 +176,8 @@ export class Monitor {
       end: String(end),
       step: String(step),
     });
-    return result.filter(({ values = [] }) => values.some(([, value]) => value !== "NaN")).length;
+    const values = result.flatMap(({ values: each = [] }) => each.map(([, value]) => Number(value)));
+    return values.filter((value) => !Number.isNaN(value));
   }
 
   /** The names of the alerts that fire now, without the watchdog. */
@@ -203,6 +206,7 @@ export class Monitor {
     const answer = await fetch(`${this.#url}/api/v1/${what}`, {
       method: "POST",
       body: new URLSearchParams(fields),
+      signal: AbortSignal.timeout(QUERY_TIMEOUT_MS),
     });
     const body = (await answer.json()) as { status: string; error?: string; data: never };
     if (body.status !== "success") throw new Error(`${fields.query}: ${body.error}`);
@@ -234,7 +238,9 @@ export class Monitor {
   async #untilReady(url: string): Promise<void> {
     const endMs = performance.now() + START_TIMEOUT_MS;
     while (performance.now() < endMs) {
-      const answer = await fetch(url).catch(() => undefined);
+      const answer = await fetch(url, { signal: AbortSignal.timeout(START_TIMEOUT_MS) }).catch(
+        () => undefined,
+      );
       if (answer?.ok === true) return;
       await sleep(POLL_MS);
     }

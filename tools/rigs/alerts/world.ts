@@ -17,12 +17,15 @@ const PATIENCE_MS = 60_000;
 const POLL_MS = 200;
 /** As long as the shortest wait of a rule, and some evaluations: an alert may be pending when the last one ends. */
 const QUIET_FOR_MS = 6_000;
+/** The longest time of a request to the HTTP API, and of a command: an api process without NATS answers within 1 s. */
+const REQUEST_TIMEOUT_MS = 30_000;
+const COMMAND_TIMEOUT_MS = 60_000;
 /** The slots of the agent echo: few, so that they are soon in use. */
 const SLOTS = 4;
 
 /** A role of its own for the faults that no delivered agent has: it crashes as an agent, waits for a model, or works in a ballot. */
 const ODD_AGENT = `import assert from "node:assert";
-import { defineAgent } from "murmur-swarm";
+import { defineAgent, RetryableError } from "murmur-swarm";
 import { z } from "zod";
 export default defineAgent({
   name: "odd",
@@ -33,6 +36,7 @@ export default defineAgent({
     if (input.how === "crash") assert.fail("the rig asked for it");
     if (input.how === "model") await ctx.waitFor("model", new Promise((resolve) => setTimeout(resolve, input.ms)));
     if (input.how === "hang") await new Promise(() => undefined);
+    if (input.how === "flaky" && ctx.attempt === 1) throw new RetryableError("the rig asked for one retry");
     if (input.how === "once") await ctx.step("pay", { once: true }, () => new Promise(() => undefined));
     if (input.how === "step") await ctx.step("once", async () => 1);
     return input.how;
@@ -40,9 +44,64 @@ export default defineAgent({
 });
 `;
 
+/** Workflows for the faults: each comes to its end, or stands where the name says. */
+const WORKFLOWS = `import { approval, defineWorkflow, sleep, step } from "murmur-swarm";
+const undo = (how) => ({ undo: { call: "odd", with: { how } } });
+const refuse = () => step("pay", "echo", { $fail: "terminal" }, { retry: { max: 0 } });
+export const sound = defineWorkflow({ name: "sound", version: 1, *run() { return yield* step("book", "echo", { text: "hello" }); } });
+export const undone = defineWorkflow({
+  name: "undone",
+  version: 1,
+  *run() {
+    yield* step("book", "echo", {}, { undo: { call: "echo", with: {} } });
+    yield* refuse();
+  },
+});
+export const half = defineWorkflow({
+  name: "half",
+  version: 1,
+  *run() {
+    yield* step("book", "echo", {}, undo("no"));
+    yield* refuse();
+  },
+});
+export const twice = defineWorkflow({
+  name: "twice",
+  version: 1,
+  *run() {
+    yield* step("book", "echo", {});
+    yield* step("book", "echo", {});
+  },
+});
+export const asked = defineWorkflow({
+  name: "asked",
+  version: 1,
+  *run() {
+    return yield* approval("go", { by: ["ops"] });
+  },
+});
+export const slow = defineWorkflow({
+  name: "slow",
+  version: 1,
+  *run() {
+    yield* sleep("nap", 2_000);
+    return yield* step("book", "echo", {});
+  },
+});
+`;
+
 interface Member {
   readonly process: MurmurProcess;
   readonly target: string;
+}
+
+/** One problem of `GET /v1/problems`, as far as a drill reads it. */
+export interface ShownProblem {
+  readonly name: string;
+  readonly cause: string;
+  readonly since: string | null;
+  readonly runbook: string;
+  readonly commands: readonly string[];
 }
 
 /** The swarm of a drill. */
@@ -62,10 +121,14 @@ export class World {
     this.#coordinators = Array.from({ length: parts.coordinators }, (_, at) => `c${at + 1}`);
   }
 
-  /** Starts coordinators, one api process and the agent echo; resolves when a task has ended and every process is scraped. */
+  /**
+   * Starts coordinators, one api process, the agent echo and an engine; resolves when a task has ended and every process is scraped.
+   * Without `engine` there is no engine.
+   */
   static async start(
     options: MonitorOptions & {
       coordinators: number;
+      engine?: boolean;
       /** The lines of nats-server's configuration beside the usual ones. */
       config?: string;
     },
@@ -76,7 +139,7 @@ export class World {
     ]);
     const world = new World({ monitor, nats, coordinators: options.coordinators });
     try {
-      await world.#begin();
+      await world.#begin(options.engine === true);
       return world;
     } catch (error) {
       await world.stop();
@@ -84,9 +147,11 @@ export class World {
     }
   }
 
-  async #begin(): Promise<void> {
+  async #begin(hasEngine: boolean): Promise<void> {
     mkdirSync(join(this.#folder, "agents/odd"), { recursive: true });
     writeFileSync(join(this.#folder, "agents/odd/agent.ts"), ODD_AGENT);
+    mkdirSync(join(this.#folder, "workflows"));
+    writeFileSync(join(this.#folder, "workflows/drill.ts"), WORKFLOWS);
     const transport = await this.transport();
     await transport.init();
     await foundOffice(transport);
@@ -94,6 +159,7 @@ export class World {
     this.#http = await freePort();
     await this.start("api", ["api"], { MURMUR_HTTP_PORT: String(this.#http) });
     await this.start("echo", ["agent", "run", "echo"], { MURMUR_ECHO_SLOTS: String(SLOTS) });
+    if (hasEngine) await this.startEngine();
     await this.until("the first task ends", async () => (await this.submit({}, "wait=5000")).status === 200);
     await this.untilScraped();
   }
@@ -151,6 +217,19 @@ export class World {
       "the agent odd ends a task",
       async () => (await this.submit(task, "wait=5000")).status === 200,
     );
+  }
+
+  async startEngine(): Promise<void> {
+    await this.start("engine", ["engine"], { MURMUR_WORKFLOWS_DIR: join(this.#folder, "workflows") });
+    await this.until("an engine answers", async () => (await this.run("sound")) !== null);
+  }
+
+  /** Starts a run of a workflow of the rig, or waits for its end; resolves to its id, or null when no engine answers. */
+  async run(workflow: string, query = ""): Promise<string | null> {
+    const answer = await this.#ask(`/v1/workflows?${query}`, "POST", { workflow }).catch(() => undefined);
+    if (answer === undefined || answer.status >= 500) return null;
+    const body = (await answer.json().catch(() => ({}))) as { id?: string; taskId?: string };
+    return body.id ?? body.taskId ?? null;
   }
 
   async startCoordinators(): Promise<void> {
@@ -215,6 +294,7 @@ export class World {
       method: "POST",
       headers: { "Content-Type": "application/json" },
       body: JSON.stringify({ capability: "echo", input: {}, ...task }),
+      signal: AbortSignal.timeout(REQUEST_TIMEOUT_MS),
     }).catch(() => undefined);
     return {
       status: answer?.status ?? 0,
@@ -223,7 +303,7 @@ export class World {
   }
 
   /** Runs `murmur args` to its end, as an operator does. @throws Error with its output when it fails. */
-  async command(...args: string[]): Promise<void> {
+  async command(...args: string[]): Promise<string> {
     const child = spawn(process.execPath, [...PROGRAM, ...args], {
       cwd: this.#folder,
       env: { ...programEnvironment(), MURMUR_SERVER: this.nats.url },
@@ -235,19 +315,50 @@ export class World {
     };
     child.stdout.on("data", note);
     child.stderr.on("data", note);
-    const code = await new Promise((resolve) => child.once("exit", resolve));
+    const late = setTimeout(() => child.kill("SIGKILL"), COMMAND_TIMEOUT_MS);
+    const code = await new Promise<number | null>((resolve) => child.once("exit", resolve));
+    clearTimeout(late);
     if (code !== 0) throw new Error(`murmur ${args.join(" ")} ended with ${code}: ${output.slice(-1_000)}`);
+    return output;
   }
 
   /** Cancels a task. */
   async cancel(id: string): Promise<void> {
-    const { status } = await fetch(`http://127.0.0.1:${this.#http}/v1/tasks/${id}`, { method: "DELETE" });
+    const { status } = await this.#ask(`/v1/tasks/${id}`, "DELETE");
     if (status >= 400 && status !== 409) throw new Error(`task ${id} was not cancelled: HTTP ${status}`); // 409: it has ended
   }
 
+  async cancelRun(id: string): Promise<void> {
+    const status = await this.post(`/v1/workflows/${id}/cancel`);
+    if (status >= 400 && status !== 409) throw new Error(`run ${id} was not cancelled: HTTP ${status}`);
+  }
+
   /** A request to the HTTP API. */
-  async post(path: string): Promise<number> {
-    return (await fetch(`http://127.0.0.1:${this.#http}${path}`, { method: "POST" })).status;
+  async post(path: string, body?: object): Promise<number> {
+    return (await this.#ask(path, "POST", body)).status;
+  }
+
+  /** Reads the events of a task for a while. */
+  async follow(id: string, ms: number): Promise<void> {
+    const url = `http://127.0.0.1:${this.#http}/v1/tasks/${id}/events`;
+    const answer = await fetch(url, { signal: AbortSignal.timeout(ms) }).catch(() => undefined);
+    await answer?.text().catch(() => ""); // until the time is over
+  }
+
+  /** The problems that the HTTP API tells. */
+  async problems(): Promise<readonly ShownProblem[]> {
+    const answer = await this.#ask("/v1/problems", "GET");
+    return ((await answer.json()) as { problems: ShownProblem[] }).problems;
+  }
+
+  #ask(path: string, method: string, body?: object): Promise<Response> {
+    return fetch(`http://127.0.0.1:${this.#http}${path}`, {
+      method,
+      ...(body === undefined
+        ? {}
+        : { headers: { "Content-Type": "application/json" }, body: JSON.stringify(body) }),
+      signal: AbortSignal.timeout(REQUEST_TIMEOUT_MS),
+    });
   }
 
   /** Waits until `is` holds. @throws Error that names `what`. */
@@ -274,8 +385,30 @@ export class World {
     });
   }
 
+  /** Starts the server when it does not run. */
+  async startNats(): Promise<void> {
+    const isUp = () => {
+      try {
+        return process.kill(this.nats.pid, 0);
+      } catch {
+        return false;
+      }
+    };
+    if (!isUp()) await this.nats.restart();
+  }
+
+  /** Lets a server that a fault has paused go on. Safe to repeat. */
+  wakeNats(): void {
+    try {
+      process.kill(this.nats.pid, "SIGCONT");
+    } catch {
+      // It does not run.
+    }
+  }
+
   /** Ends everything. */
   async stop(): Promise<void> {
+    this.wakeNats(); // A paused process takes no SIGTERM.
     await this.monitor.stop();
     await Promise.all([...this.#members.values()].map(({ process }) => process.kill()));
     await this.#transport?.close();
