@@ -9,15 +9,18 @@ import {
   createService,
   type Logger,
   type Meter,
+  NO_TRACER,
   newInstanceId,
   type Service,
   systemChance,
+  type Tracer,
 } from "../base/index.ts";
-import { createSubjects, SwarmError, toSwarmError } from "../protocol/index.ts";
+import { createSubjects, laneOf, SwarmError, toSwarmError } from "../protocol/index.ts";
 import type { Transport } from "../transport/index.ts";
 import { SharedStore, type TaskClient } from "../work/index.ts";
-import type { Decision, Fold, Trigger } from "../workflow/index.ts";
+import type { Decision, Fold, RunSummary, Trigger } from "../workflow/index.ts";
 import { Checker } from "./check/checker.ts";
+import { type EngineRoll, MAX_ROLL_RUNS, StuckRuns } from "./check/stuck.ts";
 import { CommandStore } from "./commands/command-store.ts";
 import { type Definitions, RunDefinitions } from "./commands/judge.ts";
 import { createEngineServer } from "./commands/server.ts";
@@ -47,6 +50,8 @@ export interface EngineParts {
   readonly tasks: TaskClient;
   readonly clock?: Clock | undefined;
   readonly chance?: Chance | undefined;
+  /** Default: no spans. */
+  readonly tracer?: Tracer | undefined;
 }
 
 /** An engine. */
@@ -88,16 +93,28 @@ class EngineDriver {
   readonly #checker: Checker;
   readonly #server: Service;
   readonly #served = new Map<string, Served>();
+  readonly #stuck = new StuckRuns();
+  /** The lag of each lane as it was measured last. */
+  readonly #lags = new Map<string, LaneLag>();
   readonly #stopped = new AbortController();
   #cancelLag: () => void = () => undefined;
 
   constructor(parts: EngineParts) {
     this.#parts = parts;
-    const { transport, meter, log, id, definitions, tasks, chance = systemChance } = parts;
+    const {
+      transport,
+      meter,
+      log,
+      id,
+      definitions,
+      tasks,
+      chance = systemChance,
+      tracer = NO_TRACER,
+    } = parts;
     const clock = parts.clock ?? transport.clock;
     this.#clock = clock;
     const subjects = createSubjects(transport.prefix);
-    const shared = { transport, subjects, clock, chance, log, meter };
+    const shared = { transport, subjects, clock, chance, log, meter, tracer };
     const logs = new LogStore(shared);
     const commands = new CommandStore(shared);
     const ofRuns = new RunDefinitions(definitions);
@@ -107,6 +124,7 @@ class EngineDriver {
     this.#checker = new Checker({
       ...shared,
       logs,
+      stuck: this.#stuck,
       signal: this.#stopped.signal,
       engines: () => this.#beats.living.length,
       look: (workflowId, lane) => this.#look(workflowId, lane),
@@ -118,13 +136,17 @@ class EngineDriver {
       performer,
       engine: newInstanceId(id), // a process that starts again under its id is another taker of triggers
       find: (run) => ofRuns.find(run),
-      onEntry: (fold, decision) => {
+      onEntry: (fold, decision, summary) => {
         this.#count(fold, decision);
+        this.#note(summary, fold.atMs);
         tellEvents(transport.bus, subjects, fold, decision);
       },
       onLongEnd: (workflowId) => this.#checker.rollUpLater(workflowId),
     });
-    this.#server = createEngineServer({ ...shared, logs, definitions, runs: ofRuns });
+    this.#server = createEngineServer({
+      ...{ ...shared, logs, definitions, runs: ofRuns },
+      roll: () => this.#roll(),
+    });
     this.#commands = commands;
   }
 
@@ -203,9 +225,15 @@ class EngineDriver {
   /** Ends a served lane: resolves when its running decisions have ended. */
   async #end(served: Served): Promise<void> {
     const { lane } = served.tenure;
-    if (this.#served.get(lane) === served) this.#served.delete(lane);
+    if (this.#served.get(lane) === served) {
+      this.#served.delete(lane);
+      this.#lags.delete(lane);
+    }
     await this.#runs.release(lane);
     served.lane.close();
+    if (this.#served.has(lane)) return;
+    this.#stuck.release(lane);
+    this.#checker.showCounts();
   }
 
   async #take(message: LaneMessage, tenure: Tenure): Promise<void> {
@@ -265,6 +293,18 @@ class EngineDriver {
     }
   }
 
+  /** Notes whether a run waits for a person, and that its lane goes on. */
+  #note(summary: RunSummary, atMs: number): void {
+    if (this.#stuck.note(summary, atMs)) this.#checker.showCounts();
+    const lag = this.#lags.get(laneOf(summary.id));
+    if (lag !== undefined && lag.stalledSinceMs !== null) lag.stalledSinceMs = this.#clock.now();
+  }
+
+  #roll(): EngineRoll {
+    const lanes = this.lanes.map((lane) => ({ lane, ...(this.#lags.get(lane) ?? KEEPS_UP) }));
+    return { lanes, counts: this.#stuck.counts(), runs: this.#stuck.oldest(MAX_ROLL_RUNS) };
+  }
+
   #measureLag(): void {
     this.#cancelLag = this.#clock.after(LAG_MS, () => {
       void this.#showLag().finally(() => {
@@ -285,9 +325,22 @@ class EngineDriver {
         return { labels: { lane }, value: infos.reduce((sum, info) => sum + (info?.pending ?? 0), 0) };
       }),
     ).catch(() => null);
-    if (rows !== null) meter.workflowLaneLag.replace(rows);
+    if (rows === null) return;
+    meter.workflowLaneLag.replace(rows);
+    for (const { labels, value: pending } of rows) {
+      if (!this.#served.has(labels.lane)) continue;
+      const since = this.#lags.get(labels.lane)?.stalledSinceMs ?? this.#clock.now();
+      this.#lags.set(labels.lane, { pending, stalledSinceMs: pending === 0 ? null : since });
+    }
   }
 }
+
+/** The waiting messages of a lane, and since when it stores no decision while they wait. */
+interface LaneLag {
+  pending: number;
+  stalledSinceMs: number | null;
+}
+const KEEPS_UP: Readonly<LaneLag> = { pending: 0, stalledSinceMs: null };
 
 /** The time before a message comes again whose large body could not be read, in ms. */
 const UNREAD_MS = 1_000;

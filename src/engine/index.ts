@@ -5,9 +5,11 @@
 //   await engine.start();
 
 export { isEnded } from "./check/look.ts";
+export { type EngineRoll, type StuckKind, type StuckRun, stuckRunOf } from "./check/stuck.ts";
 export {
   foldOf,
   type ListedRun,
+  listRuns,
   MAX_LISTED_RUNS,
   type RunFilter,
   type RunList,
@@ -15,6 +17,7 @@ export {
   type StartRequest,
   WorkflowClient,
 } from "./client/client.ts";
+export { callEngines } from "./client/roll.ts";
 export type { AskedCommand, Definitions } from "./commands/judge.ts";
 export { MAX_COMMAND_NOTE_LENGTH, workflowIdSchema } from "./commands/wire.ts";
 export { createEngine, type Engine, type EngineParts } from "./engine.ts";

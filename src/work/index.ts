@@ -52,7 +52,7 @@ export {
   SharedStore,
   type SharedValue,
 } from "./shared/store.ts";
-export { codeOfThrown } from "./spans.ts";
+export { codeOfThrown, startSend } from "./spans.ts";
 export { blobsOf, renewBlobs } from "./stores/blob-refs.ts";
 export { createBlobRenewer, type RenewalReport } from "./stores/blob-renewer.ts";
 export { bodyHeaders, isLarge, packLarge, unpackResult, unpackStored } from "./stores/bodies.ts";
@@ -72,6 +72,7 @@ export { carriedHeaders, createLaterStore, DELAYED_HEADERS } from "./stores/late
 export { endingBallotOf, readPlacedTask } from "./stores/messages.ts";
 export { createMover, MOVER_CONSUMER } from "./stores/mover.ts";
 export { allConsumers, lastPlaced, placedName, placedStreams, purgePlaced } from "./stores/placed-streams.ts";
+export { readJournalRecord } from "./stores/records.ts";
 export {
   buryUnreadable,
   countFailure,

@@ -130,7 +130,7 @@ function tellWait({ fires, watchSeconds = 0, withinSeconds = FIRE_SECONDS }: Fau
     : `waits for ${fires.join(", ")} for at most ${withinSeconds} s`;
 }
 
-/** The time for the faults from `at` on, by the mean of those that ran. */
+/** The time for the faults from `at` on, by the mean of the earlier faults. */
 function minutesLeft(at: number): number {
   const measured = outcomes.map(({ seconds }) => seconds);
   const mean =

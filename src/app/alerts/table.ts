@@ -21,6 +21,8 @@ export type { Alert } from "./alert.ts";
 const START_SECONDS = 60;
 /** An agent makes a turn whenever its task waits, goes on or ends; a single step of a task takes less than this. */
 const STUCK_SECONDS = 1_800;
+/** A person decides within an hour; the problem is listed from the first moment. */
+const LONG_DECISION_SECONDS = 3_600;
 /** Fenced writes within {@link SLOW_SECONDS}: a redelivery or a change of the office makes one or two. */
 const MANY_FENCED = 20;
 /** Changes of the office within {@link SLOW_SECONDS}: a roll of seven coordinators hands it over at most seven times. */
@@ -130,15 +132,12 @@ function pages(): Alert[] {
       forSeconds: PAGE_SECONDS,
       board: "office",
     },
-    {
-      name: "MurmurCompensationFailed",
-      severity: "page",
-      summary: "undoing a run of a workflow failed, and a person must decide",
+    ofProblem("MurmurCompensationFailed", {
       description: "{{ $value }} runs of workflows of {{ $labels.job }} are half undone.",
       expr: 'sum by (job) (murmur_workflows{state="compensation_failed"}) > 0',
       forSeconds: PAGE_SECONDS,
       board: "workflows",
-    },
+    }),
     ofProblem("MurmurStreamAlmostFull", {
       description:
         "The stream {{ $labels.stream }} of {{ $labels.job }} holds {{ $value | humanizePercentage }} of its limit.",
@@ -192,14 +191,12 @@ function taskTickets(span: Span): Alert[] {
       forSeconds: PAGE_SECONDS,
       board: "tasks",
     }),
-    {
-      name: "MurmurWorkflowStalled",
-      severity: "ticket",
-      summary: "runs of workflows do not go on",
+    ofProblem("MurmurWorkflowStalled", {
       description:
-        "{{ $value }} runs of {{ $labels.job }} are blocked, or as many messages wait for an engine that stores no decision.",
+        "{{ $value }} runs of {{ $labels.job }} are blocked or without an engine, or as many messages wait for an engine that stores no decision.",
       expr: [
         'sum by (job) (murmur_workflows{state="blocked"}) > 0',
+        "or max by (job) (murmur_workflows_without_engine) > 0",
         "or (",
         "  sum by (job) (murmur_workflow_lane_lag) > 0",
         `  unless on (job) sum by (job) (increase(murmur_workflow_decisions_total{outcome="stored"}[${span(SLOW_SECONDS)}])) > 0`,
@@ -207,7 +204,14 @@ function taskTickets(span: Span): Alert[] {
       ].join("\n"),
       forSeconds: TICKET_SECONDS,
       board: "workflows",
-    },
+    }),
+    ofProblem("MurmurWorkflowWaitsForPerson", {
+      description:
+        "A run of {{ $labels.job }} waits for the decision of a person for {{ $value | humanizeDuration }}.",
+      expr: `max by (job) (murmur_workflow_person_wait_seconds) > ${LONG_DECISION_SECONDS}`,
+      forSeconds: TICKET_SECONDS,
+      board: "workflows",
+    }),
     {
       name: "MurmurNoQuorum",
       severity: "ticket",
@@ -221,17 +225,14 @@ function taskTickets(span: Span): Alert[] {
       forSeconds: 0,
       board: "ballots",
     },
-    {
-      name: "MurmurTaskWaitsForPerson",
-      severity: "ticket",
-      summary: "a step that runs once never told how it ended, and its task waits for a person",
+    ofProblem("MurmurTaskWaitsForPerson", {
       description:
         "Tasks of {{ $labels.capability }} in {{ $labels.job }} wait for a person; hosts looked at them about {{ $value | humanize }} times in the last 15 min.",
       // A host looks at each waiting task every ten minutes, so the alert stays as long as the wait.
       expr: `sum by (job, capability) (increase(murmur_task_person_waits_total[${span(SLOW_SECONDS)}])) > 0`,
       forSeconds: 0,
       board: "tasks",
-    },
+    }),
     {
       name: "MurmurFencedWrites",
       severity: "ticket",

@@ -14,6 +14,8 @@ export const problemSchema = z.object({
   since: z.string().nullable(),
   hit: z.object({
     capabilities: z.array(z.string()),
+    /** The workflows whose runs it hits; `tasks` then counts these runs. */
+    workflows: z.array(z.string()),
     tasks: z.int().nullable(),
     oldest: z.string().nullable(),
   }),

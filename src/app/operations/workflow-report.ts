@@ -31,6 +31,8 @@ const waitingSchema = z.object({
   count: z.int(),
   by: z.array(z.string()).optional(),
   dueMs: z.number().optional(),
+  /** The time of its order, in ms since 1970. */
+  sinceMs: z.number().optional(),
 });
 
 /** One run in a list. */
@@ -46,6 +48,8 @@ export const runSchema = z.object({
   progress: z.number().optional(),
   note: z.string().optional(),
   waiting: waitingSchema.optional(),
+  /** The reason of a blocked run. */
+  blocked: z.object({ cause: z.string(), message: z.string() }).optional(),
   labels: z.record(z.string(), z.string()).optional(),
   parent: z.string().optional(),
 });

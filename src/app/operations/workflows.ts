@@ -84,7 +84,7 @@ const START_ERRORS = ["conflict", "not_found", "payload_too_large"] as const;
 
 function startOf(context: OperationContext, { deadlineMs, ...request }: z.output<typeof startInput>) {
   const deadline = deadlineMs === undefined ? {} : { deadlineMs: context.transport.clock.now() + deadlineMs };
-  return { ...request, input: request.input as Json, ...deadline };
+  return { ...request, input: request.input as Json, ...deadline, traceparent: context.request?.traceparent };
 }
 
 export const startWorkflow = defineOperation({

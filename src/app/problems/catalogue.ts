@@ -36,6 +36,11 @@ export const PROBLEMS = {
     effect: "late",
     summary: "no coordinator holds the office: routes, ballots, locks, schedules, budgets and pauses wait",
   },
+  MurmurCompensationFailed: {
+    severity: "page",
+    effect: "failed",
+    summary: "undoing a run of a workflow failed, and a person must decide",
+  },
   MurmurStreamAlmostFull: {
     severity: "page",
     effect: "late",
@@ -60,6 +65,21 @@ export const PROBLEMS = {
     severity: "ticket",
     effect: "late",
     summary: "delayed tasks are due, and no api process moves them",
+  },
+  MurmurWorkflowStalled: {
+    severity: "ticket",
+    effect: "late",
+    summary: "runs of workflows do not go on",
+  },
+  MurmurWorkflowWaitsForPerson: {
+    severity: "ticket",
+    effect: "late",
+    summary: "a run of a workflow waits for the decision of a person",
+  },
+  MurmurTaskWaitsForPerson: {
+    severity: "ticket",
+    effect: "late",
+    summary: "a step that runs once never told how it ended, and its task waits for a person",
   },
   MurmurOfficeLogLag: {
     severity: "ticket",

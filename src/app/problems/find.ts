@@ -5,6 +5,7 @@
 // P2  The order and the contents of the report depend on the facts alone.
 // P3  A fault that may be over in a moment counts when a look finds it again after its grace. The age of a look tells its time.
 import { type AgentStatus, PLACEHOLDER } from "../../protocol/index.ts";
+import type { PeopleFacts, WaitingTask } from "../facts/people.ts";
 import type { QueueFacts } from "../facts/queues.ts";
 import type { StreamsFacts } from "../facts/streams.ts";
 import {
@@ -15,6 +16,8 @@ import {
   runbookOf,
   type Severity,
 } from "./catalogue.ts";
+import { findStuckRuns, type RunFacts } from "./find-runs.ts";
+import { type Found, lookedAtMs, showSeconds } from "./found.ts";
 
 /**
  * How long the tasks of a capability may wait for an agent before it is a problem, in ms: a roll call during a restart may miss
@@ -79,6 +82,8 @@ export interface ProblemFacts {
   readonly streams: StreamsFacts | null;
   readonly newDead: readonly NewDeadLetter[] | null;
   readonly office: OfficeFacts | null;
+  readonly workflows: RunFacts | null;
+  readonly people: PeopleFacts | null;
   /** The age of each part that the process keeps, in ms; null: never read. */
   readonly ages: Readonly<Record<string, number | null>>;
 }
@@ -93,26 +98,17 @@ export interface Problem {
   readonly since: string | null;
   readonly hit: {
     readonly capabilities: readonly string[];
-    /** The number of tasks; null when unknown. */
+    /** The names of the workflows whose runs it hits. */
+    readonly workflows: readonly string[];
+    /** The number of tasks, or of runs of workflows; null when unknown. */
     readonly tasks: number | null;
-    /** When the oldest of these tasks was stored, or the first of them failed, ISO 8601. */
+    /** When the oldest of these tasks was stored, the first of them failed, or the first run began to wait, ISO 8601. */
     readonly oldest: string | null;
   };
   /** The likely cause, with its figures. */
   readonly cause: string;
   readonly runbook: string;
   /** Commands that help, the first one first. */
-  readonly commands: readonly string[];
-}
-
-/** The finding of one rule; the catalogue has the rest. */
-interface Found {
-  readonly name: ProblemName;
-  readonly sinceMs: number | null;
-  readonly capabilities?: readonly string[];
-  readonly tasks?: number | null;
-  readonly oldestMs?: number | null;
-  readonly cause: string;
   readonly commands: readonly string[];
 }
 
@@ -127,6 +123,8 @@ export function findProblems(facts: ProblemFacts): Problem[] {
     ...findGivenUp(facts),
     ...findSaturated(facts),
     ...findLate(facts),
+    ...findStuckRuns(facts),
+    ...findWaitingTasks(facts),
     ...findLag(facts),
     ...findStale(facts),
   ];
@@ -135,7 +133,16 @@ export function findProblems(facts: ProblemFacts): Problem[] {
 
 /** The parts of the facts that are unknown (P1). */
 export function findUnknown(facts: ProblemFacts): string[] {
-  const parts = ["queues", "paused", "agents", "streams", "newDead", "office"] as const;
+  const parts = [
+    "queues",
+    "paused",
+    "agents",
+    "streams",
+    "newDead",
+    "office",
+    "workflows",
+    "people",
+  ] as const;
   return parts.filter((part) => facts[part] === null);
 }
 
@@ -144,13 +151,15 @@ function byUrgency(a: Found, b: Found): number {
   if (rank !== 0) return rank;
   const age = (a.oldestMs ?? Number.POSITIVE_INFINITY) - (b.oldestMs ?? Number.POSITIVE_INFINITY);
   if (age !== 0 && !Number.isNaN(age)) return age;
-  return (a.capabilities?.[0] ?? "") < (b.capabilities?.[0] ?? "") ? -1 : 1;
+  const nameOf = ({ capabilities, workflows }: Found) => capabilities?.[0] ?? workflows?.[0] ?? "";
+  return nameOf(a) < nameOf(b) ? -1 : 1;
 }
 
 function toProblem({
   name,
   sinceMs,
   capabilities = [],
+  workflows = [],
   tasks = null,
   oldestMs = null,
   cause,
@@ -161,7 +170,7 @@ function toProblem({
     name,
     ...PROBLEMS[name],
     since: iso(sinceMs),
-    hit: { capabilities, tasks, oldest: iso(oldestMs) },
+    hit: { capabilities, workflows, tasks, oldest: iso(oldestMs) },
     cause,
     runbook: runbookOf(name),
     commands,
@@ -175,11 +184,6 @@ function unreachable({ nowMs }: ProblemFacts, sinceMs: number): Found {
     cause: `this api process has had no connection for ${showSeconds(nowMs - sinceMs)}; stored tasks are safe, and wait`,
     commands: ["murmur doctor", "nats server list"],
   };
-}
-
-/** When a part was last looked at, Unix ms. */
-function lookedAtMs({ nowMs, ages }: Pick<ProblemFacts, "nowMs" | "ages">, part: string): number {
-  return nowMs - (ages[part] ?? 0);
 }
 
 /** The queue of one capability, all priorities together. */
@@ -351,6 +355,31 @@ function findLate({ nowMs, streams }: ProblemFacts): Found[] {
   ];
 }
 
+function findWaitingTasks({ nowMs, people }: ProblemFacts): Found[] {
+  const byCapability = Map.groupBy(people?.tasks ?? [], ({ capability }) => capability);
+  return [...byCapability].map(([capability, tasks]) => {
+    const { taskId, steps, sinceMs } = tasks[0] as WaitingTask; // the oldest; a group has one at least
+    const [step = "STEP"] = steps;
+    const others = tasks.length === 1 ? "" : `, and ${tasks.length - 1} more`;
+    const unseen = people?.unseen ?? 0;
+    const cut = unseen === 0 ? "" : `; ${unseen} delayed tasks were not looked at`;
+    return {
+      name: "MurmurTaskWaitsForPerson" as const,
+      sinceMs,
+      capabilities: [capability],
+      tasks: tasks.length,
+      oldestMs: sinceMs,
+      cause: `task ${taskId}${others} waits for ${showSeconds(nowMs - sinceMs)}: its step ${steps.join(", ")} began, and no record tells how it ended${cut}`,
+      commands: [
+        `murmur task show ${taskId}`,
+        `murmur task settle ${taskId} ${step} --result JSON`,
+        `murmur task settle ${taskId} ${step} --not-done`,
+        `murmur task cancel ${taskId}`,
+      ],
+    };
+  });
+}
+
 function findLag({ office }: ProblemFacts): Found[] {
   if (office === null || office.lag <= OFFICE_LAG_MAX) return [];
   return [
@@ -377,8 +406,4 @@ function findStale({ nowMs, ages }: ProblemFacts): Found[] {
       commands: ["murmur doctor", "murmur logs api"],
     },
   ];
-}
-
-function showSeconds(ms: number): string {
-  return ms < 120_000 ? `${Math.round(ms / 1_000)} s` : `${Math.round(ms / 60_000)} min`;
 }

@@ -6,8 +6,10 @@ import type { AgentStatus } from "../../protocol/index.ts";
 import type { Transport } from "../../transport/index.ts";
 import { callRoll } from "../agents/roll-call.ts";
 import { KeptFact } from "../facts/kept.ts";
+import { createPeopleReader, type PeopleFacts } from "../facts/people.ts";
 import { type QueueFacts, readQueues } from "../facts/queues.ts";
 import { readStreams, type StreamsFacts } from "../facts/streams.ts";
+import { createWorkflowReader, type WorkflowFacts } from "../facts/workflows.ts";
 import { readCapabilities } from "../office/capabilities.ts";
 import { glanceAtOffice, type OfficeGlance } from "../office/coordinators.ts";
 import {
@@ -19,11 +21,14 @@ import {
   type ProblemFacts,
   VACANT_MS,
 } from "./find.ts";
+import { ENGINELESS_MS } from "./find-runs.ts";
 
 /** How long coordinators may take to answer, in ms; they answer from memory. */
 const OFFICE_LOOK = { timeoutMs: 1_000, stallMs: 100 } as const;
 /** The time between two looks at the office, in ms: a vacant office shows within 5 s, and a look is one message. */
 const OFFICE_LOOK_INTERVAL_MS = 1_000;
+/** The time between two looks at the engines, in ms: as for the office; engines answer from memory. */
+const ENGINES_LOOK_INTERVAL_MS = 1_000;
 /** The most dead letters that one look reads, the newest ones: a body has up to 528 KiB. */
 const MAX_NEW_DEAD = 20;
 /** The most problems whose beginning is remembered; a report has fewer. */
@@ -42,8 +47,11 @@ interface SharedFacts {
   readonly streams: KeptFact<StreamsFacts>;
 }
 
-/** The gauges about capabilities that a watch sets. */
-type CapabilityMeter = Pick<Meter, "capabilityAgents" | "capabilityPaused">;
+/** The gauges about capabilities and workflows that a watch sets. */
+type WatchMeter = Pick<
+  Meter,
+  "capabilityAgents" | "capabilityPaused" | "workflowsWithoutEngine" | "workflowPersonWaitSeconds"
+>;
 
 /** Watches one swarm. */
 export class ProblemWatch {
@@ -53,9 +61,12 @@ export class ProblemWatch {
   readonly #agents: KeptFact<AgentStatus[]>;
   readonly #newDead: KeptFact<NewDeadLetter[]>;
   readonly #office: KeptFact<OfficeGlance>;
+  readonly #workflows: KeptFact<WorkflowFacts>;
+  readonly #people: KeptFact<PeopleFacts>;
   readonly #begun = new Map<string, number>();
   #leaderSeenAtMs: number | null = null;
   #vacantSinceMs: number | null = null;
+  #enginelessSinceMs: number | null = null;
   #disconnectedAtMs: number | null;
   #readDead: { lastSeq: number; letters: NewDeadLetter[] } = { lastSeq: -1, letters: [] };
 
@@ -64,7 +75,7 @@ export class ProblemWatch {
     transport: Transport;
     office: OfficeClient;
     shared?: SharedFacts;
-    meter?: CapabilityMeter;
+    meter?: WatchMeter;
   }) {
     const { transport, office, meter } = parts;
     this.#transport = transport;
@@ -105,6 +116,21 @@ export class ProblemWatch {
         this.#vacantSinceMs = leader === null ? (this.#vacantSinceMs ?? nowMs) : null;
       },
     });
+    this.#workflows = new KeptFact({
+      name: "workflows",
+      intervalMs: ENGINES_LOOK_INTERVAL_MS,
+      read: createWorkflowReader(transport),
+      show: (workflows) => this.#showWorkflows(workflows, meter),
+    });
+    this.#people = new KeptFact({ name: "people", read: createPeopleReader(transport) });
+  }
+
+  #showWorkflows({ engines, orphans, runs }: WorkflowFacts, meter: WatchMeter | undefined): void {
+    const nowMs = this.#nowMs();
+    this.#enginelessSinceMs = engines === 0 ? (this.#enginelessSinceMs ?? nowMs) : null;
+    const waits = runs.flatMap(({ kind, sinceMs }) => (kind === "approval" ? [nowMs - sinceMs] : []));
+    meter?.workflowsWithoutEngine.set(orphans === null ? 0 : orphans.runs + orphans.commands);
+    meter?.workflowPersonWaitSeconds.set(Math.max(0, ...waits) / 1_000);
   }
 
   /** The facts that the keeper of the process must read, beside the shared ones. */
@@ -113,18 +139,29 @@ export class ProblemWatch {
     KeptFact<AgentStatus[]>,
     KeptFact<NewDeadLetter[]>,
     KeptFact<OfficeGlance>,
+    KeptFact<WorkflowFacts>,
+    KeptFact<PeopleFacts>,
   ] {
-    return [this.#paused, this.#agents, this.#newDead, this.#office];
+    return [this.#paused, this.#agents, this.#newDead, this.#office, this.#workflows, this.#people];
   }
 
-  /** Reads everything once, for a command. A vacant office is looked at twice: an election takes about a second. */
+  /**
+   * Reads everything once, for a command. A vacant office and absent engines are looked at twice: an election takes about a second, and
+   * the restart of an engine two.
+   */
   async look(): Promise<ProblemReport> {
     const { queues, streams } = this.#shared;
     await Promise.all([queues, streams, ...this.facts].map((fact) => fact.refresh()));
-    const { office } = this.present();
-    if (office !== null && office.leader === null && office.wasHeld) {
-      await sleep(VACANT_MS);
-      await this.#office.refresh();
+    const { office, workflows } = this.present();
+    const isVacant = office !== null && office.leader === null && office.wasHeld;
+    const { runs = 0, commands = 0 } = workflows?.orphans ?? {};
+    const isOrphaned = runs + commands > 0;
+    if (isVacant || isOrphaned) {
+      await sleep(Math.max(isVacant ? VACANT_MS : 0, isOrphaned ? ENGINELESS_MS : 0));
+      await Promise.all([
+        ...(isVacant ? [this.#office.refresh()] : []),
+        ...(isOrphaned ? [this.#workflows.refresh()] : []),
+      ]);
     }
     return this.report();
   }
@@ -142,6 +179,8 @@ export class ProblemWatch {
       agents: this.#agents.problem,
       newDead: this.#newDead.problem,
       office: this.#office.problem ?? this.#shared.streams.problem,
+      workflows: this.#workflows.problem,
+      people: this.#people.problem,
     };
     const unknown = findUnknown(facts).map((part) => ({ part, reason: reasons[part] ?? "not read yet" }));
     return { problems, unknown };
@@ -153,6 +192,7 @@ export class ProblemWatch {
     const kept = [queues, streams, ...this.facts];
     const log = streams.value?.streams.find(({ stream }) => stream === "office");
     const office = this.#office.value;
+    const workflows = this.#workflows.value;
     return {
       nowMs: this.#nowMs(),
       disconnectedAtMs: this.#disconnectedAtMs,
@@ -170,6 +210,8 @@ export class ProblemWatch {
               vacantSinceMs: this.#vacantSinceMs,
               wasHeld: (log?.lastSeq ?? 0) > 1,
             }, // the first entry begins the log
+      workflows: workflows === null ? null : { ...workflows, enginelessSinceMs: this.#enginelessSinceMs },
+      people: this.#people.value,
       ages: Object.fromEntries(
         kept.map(({ name, ageSeconds }) => [name, ageSeconds === null ? null : ageSeconds * 1_000]),
       ),
@@ -228,5 +270,5 @@ export function countAble(
 }
 
 function keyOf({ name, hit }: Problem): string {
-  return `${name} ${hit.capabilities.join(" ")}`;
+  return `${name} ${[...hit.capabilities, ...hit.workflows].join(" ")}`;
 }

@@ -41,11 +41,11 @@ export async function runEngine(
         description: "Murmur engine: runs workflows",
         preparation: awaitEngineStreams,
         assemble(parts) {
-          const { transport, meter, log, processId } = parts;
+          const { transport, meter, log, processId, tracer } = parts;
           const writer = createProcessAudit(parts, "engine");
           meter.startAtZero({ outcome: ["stored", "empty", "lost", "blocked", "completed", "failed"] });
           const tasks = createTaskClient({ transport, meter, log });
-          const engine = createEngine({ transport, meter, log, id: processId, definitions, tasks });
+          const engine = createEngine({ transport, meter, log, tracer, id: processId, definitions, tasks });
           return {
             services: {
               records: [...writer.services, endWith("task client", () => tasks.close())],

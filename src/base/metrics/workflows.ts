@@ -1,5 +1,5 @@
 // The metrics of the engines: runs of workflows, decisions, lanes.
-import { ANSWER_SECONDS, ENGINE, type MetricSpec, SECONDS } from "./spec.ts";
+import { ANSWER_SECONDS, API, ENGINE, type MetricSpec, SECONDS } from "./spec.ts";
 
 /** The metrics of the engines: runs of workflows, decisions, lanes. */
 export const WORKFLOW_METRICS = {
@@ -7,7 +7,7 @@ export const WORKFLOW_METRICS = {
     name: "murmur_workflows",
     type: "gauge",
     unit: "runs",
-    help: "Runs of workflows in the lanes of this engine, by state, as of its last look at the logs.",
+    help: "Runs of workflows in the lanes of this engine, by state: blocked and compensation_failed as of now, the others as of its last look at the logs.",
     labels: ["state"],
     exporters: ENGINE,
     replicas: "sum",
@@ -81,5 +81,24 @@ export const WORKFLOW_METRICS = {
     labels: ["lane"],
     exporters: ENGINE,
     replicas: "sum",
+  },
+  workflowsWithoutEngine: {
+    name: "murmur_workflows_without_engine",
+    type: "gauge",
+    unit: "runs",
+    help: "Runs that have not ended, and stored commands, while no engine answers; 0 while one does.",
+    labels: [],
+    exporters: API,
+    replicas: "max",
+  },
+  workflowPersonWaitSeconds: {
+    name: "murmur_workflow_person_wait_seconds",
+    type: "gauge",
+    unit: "seconds",
+    help: "How long the decision of a person that was asked for first has not come; 0 while no run waits for one.",
+    labels: [],
+    exporters: API,
+    replicas: "max",
+    page: "[workflows.md](workflows.md#states)",
   },
 } as const satisfies Record<string, MetricSpec>;

@@ -8,6 +8,7 @@ import { foldLog, keepMsOf, type RunState, summaryOf } from "../../workflow/inde
 import type { LogStore } from "../stores/log-store.ts";
 import { readSummary } from "../stores/summary.ts";
 import { decideLook, QUIET_RUN_MS } from "./look.ts";
+import type { StuckRuns } from "./stuck.ts";
 
 /** The roll-ups in a second, in all engines. */
 const ROLL_UPS_PER_SECOND = 20;
@@ -26,6 +27,7 @@ interface CheckerParts {
   readonly meter: Meter;
   readonly logs: LogStore;
   readonly signal: AbortSignal;
+  readonly stuck: StuckRuns;
   /** The number of living engines, which share the rate of roll-ups. */
   readonly engines: () => number;
   /** Lets a run decide without a trigger. */
@@ -136,7 +138,10 @@ export class Checker {
         const id = subjects.readWorkflow(last.subject);
         if (signal.aborted || id === null) return;
         const summary = readSummary(last);
-        if (summary !== null) states.set(summary.state, (states.get(summary.state) ?? 0) + 1);
+        if (summary !== null) {
+          states.set(summary.state, (states.get(summary.state) ?? 0) + 1);
+          this.#parts.stuck.note(summary, last.storedAtMs);
+        }
         const seen = { summary, storedAtMs: last.storedAtMs, messages: counts.get(last.subject) ?? 1 };
         const step = decideLook(seen, clock.now(), served?.isNew ?? false);
         if (step === "decide") look(id, lane);
@@ -147,7 +152,7 @@ export class Checker {
     served.isNew = false;
     served.counts.clear();
     for (const [state, count] of states) served.counts.set(state, count);
-    this.#showCounts();
+    this.showCounts();
     if (counts.size >= MAX_LANE_RUNS) return; // Some logs were not seen.
     const ids = [...counts.keys()].map((subject) => subjects.readWorkflow(subject) ?? "");
     const known = new Set(ids);
@@ -155,10 +160,13 @@ export class Checker {
     await this.#sweepShared(lane, served, known);
   }
 
-  #showCounts(): void {
+  /** Shows the runs by state. Runs that wait for a person are counted as of now, other runs as of the last look. */
+  showCounts(): void {
     const sums = new Map<RunState, number>();
     for (const { counts } of this.#lanes.values())
       for (const [state, count] of counts) sums.set(state, (sums.get(state) ?? 0) + count);
+    const { blocked, compensation_failed } = this.#parts.stuck.counts();
+    sums.set("blocked", blocked).set("compensation_failed", compensation_failed);
     this.#parts.meter.workflows.replace([...sums].map(([state, value]) => ({ labels: { state }, value })));
   }
 

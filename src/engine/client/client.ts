@@ -22,7 +22,7 @@ import { type Author, type Command, type Fold, foldLog, type RunSummary } from "
 import { ENDED } from "../check/look.ts";
 import { CommandStore } from "../commands/command-store.ts";
 import { type AskedCommand, judgeCommand, RunDefinitions } from "../commands/judge.ts";
-import { workflowIdSchema } from "../commands/wire.ts";
+import { TRACEPARENT, workflowIdSchema } from "../commands/wire.ts";
 import { LogStore, type StoredLog } from "../stores/log-store.ts";
 import { readSummary } from "../stores/summary.ts";
 
@@ -51,6 +51,8 @@ export interface StartRequest {
   readonly labels?: Readonly<Record<string, string>> | undefined;
   /** The deadline of the run, in ms since 1970. */
   readonly deadlineMs?: number | undefined;
+  /** The `traceparent` of the caller: the run belongs to its trace. An invalid one is left out. */
+  readonly traceparent?: string | undefined;
   /** Signals that are there from the first. */
   readonly signals?: readonly { readonly name: string; readonly value: Json }[] | undefined;
 }
@@ -269,34 +271,9 @@ export class WorkflowClient {
     return foldOf(id, (await this.log(id)).texts);
   }
 
-  /**
-   * Lists runs from the headers of their last entries, the newest first and at most `max` of them. A run that changes meanwhile may count
-   * twice, and is listed once. @throws SwarmError `unavailable`.
-   */
-  async list(filter: RunFilter = {}, max = MAX_LISTED_RUNS): Promise<RunList> {
-    let runs: ListedRun[] = [];
-    let [seen, fitting, unreadable] = [0, 0, 0];
-    const keepNewest = () => {
-      runs.sort((one, other) => other.atMs - one.atMs || (one.id < other.id ? -1 : 1));
-      const ids = new Set<string>();
-      runs = runs.filter(({ id }) => !ids.has(id) && ids.add(id)).slice(0, max);
-    };
-    const isCut = await this.#transport.log("workflows").lasts({
-      filter: this.#subjects.filters.workflows(),
-      max: MAX_SEEN_RUNS,
-      onLast: (last) => {
-        seen++;
-        const summary = readSummary(last);
-        if (summary === null) unreadable++;
-        else if (fits(summary, last.storedAtMs, filter)) {
-          fitting++;
-          runs.push({ ...summary, atMs: last.storedAtMs });
-          if (runs.length >= 2 * Math.max(max, MIN_SORTED)) keepNewest();
-        }
-      },
-    });
-    keepNewest();
-    return { runs, fitting, seen, unreadable, isCut };
+  /** Lists runs. See {@link listRuns}. @throws SwarmError `unavailable`. */
+  list(filter: RunFilter = {}, max = MAX_LISTED_RUNS): Promise<RunList> {
+    return listRuns(this.#transport, filter, max);
   }
 
   /**
@@ -399,6 +376,40 @@ export class WorkflowClient {
   }
 }
 
+/**
+ * Lists runs from the headers of their last entries, the newest first and at most `max` of them. A run that changes meanwhile may count
+ * twice, and is listed once. @throws SwarmError `unavailable`.
+ */
+export async function listRuns(
+  transport: Pick<Transport, "prefix" | "log">,
+  filter: RunFilter = {},
+  max = MAX_LISTED_RUNS,
+): Promise<RunList> {
+  let runs: ListedRun[] = [];
+  let [seen, fitting, unreadable] = [0, 0, 0];
+  const keepNewest = () => {
+    runs.sort((one, other) => other.atMs - one.atMs || (one.id < other.id ? -1 : 1));
+    const ids = new Set<string>();
+    runs = runs.filter(({ id }) => !ids.has(id) && ids.add(id)).slice(0, max);
+  };
+  const isCut = await transport.log("workflows").lasts({
+    filter: createSubjects(transport.prefix).filters.workflows(),
+    max: MAX_SEEN_RUNS,
+    onLast: (last) => {
+      seen++;
+      const summary = readSummary(last);
+      if (summary === null) unreadable++;
+      else if (fits(summary, last.storedAtMs, filter)) {
+        fitting++;
+        runs.push({ ...summary, atMs: last.storedAtMs });
+        if (runs.length >= 2 * Math.max(max, MIN_SORTED)) keepNewest();
+      }
+    },
+  });
+  keepNewest();
+  return { runs, fitting, seen, unreadable, isCut };
+}
+
 /** The fold of a log. @throws SwarmError `internal` for a broken log. */
 export function foldOf(id: string, texts: readonly string[]): Fold {
   const read = foldLog(id, texts);
@@ -410,7 +421,8 @@ export function foldOf(id: string, texts: readonly string[]): Fold {
 }
 
 /** The command of a start. */
-function startOf({ workflow: name, version, input, labels, deadlineMs, signals }: StartRequest) {
+function startOf(request: StartRequest) {
+  const { workflow: name, version, input, labels, deadlineMs, signals, traceparent } = request;
   return {
     type: "start" as const,
     name,
@@ -419,6 +431,7 @@ function startOf({ workflow: name, version, input, labels, deadlineMs, signals }
     ...(labels === undefined ? {} : { labels }),
     ...(deadlineMs === undefined ? {} : { deadlineMs }),
     ...(signals === undefined ? {} : { signals }),
+    ...(traceparent !== undefined && TRACEPARENT.test(traceparent) ? { traceparent } : {}),
   };
 }
 

@@ -3,16 +3,17 @@ import { type Clock, createService, type Logger, type Service } from "../../base
 import { encode, HEADERS, lastToken, type Subjects, SwarmError, toSwarmError } from "../../protocol/index.ts";
 import type { IncomingRequest, RequestSubscription, Transport } from "../../transport/index.ts";
 import { bodyHeaders, errorReply } from "../../work/index.ts";
+import type { EngineRoll } from "../check/stuck.ts";
 import type { LogStore } from "../stores/log-store.ts";
 import { type AskedCommand, type Definitions, judgeCommand, type RunDefinitions } from "./judge.ts";
 import { readCheckRequest } from "./wire.ts";
 
-/** The requests that engines answer. */
-export type EngineRequest = "check" | "definitions";
+/** The requests that engines answer: one of them `check` and `definitions`, and each of them `roll`. */
+export type EngineRequest = "check" | "definitions" | "roll";
 /** The most requests in flight; further callers try again. */
 const MAX_JUDGEMENTS_IN_FLIGHT = 256;
 
-/** Makes the server. All engines share one queue group. */
+/** Makes the server. All engines share one queue group, but for the roll call. `roll`: the answer of this engine to it. */
 export function createEngineServer(parts: {
   transport: Transport;
   subjects: Subjects;
@@ -21,9 +22,10 @@ export function createEngineServer(parts: {
   logs: LogStore;
   definitions: Definitions;
   runs: RunDefinitions;
+  roll: () => EngineRoll;
 }): Service {
-  const { transport, subjects, clock, log, logs, definitions, runs } = parts;
-  let subscription: RequestSubscription | undefined;
+  const { transport, subjects, clock, log, logs, definitions, runs, roll } = parts;
+  const subscriptions: RequestSubscription[] = [];
   let inFlight = 0;
 
   async function answer(request: IncomingRequest): Promise<unknown> {
@@ -36,6 +38,7 @@ export function createEngineServer(parts: {
   }
 
   async function serve(request: IncomingRequest): Promise<void> {
+    if (lastToken(request.subject) === "roll") return; // Each engine hears it on the other subscription.
     try {
       if (inFlight >= MAX_JUDGEMENTS_IN_FLIGHT)
         throw new SwarmError(
@@ -63,13 +66,18 @@ export function createEngineServer(parts: {
   return createService({
     name: "engine server",
     async start() {
-      subscription = transport.bus.subscribe(
-        subjects.filters.allEngineRequests,
-        (request) => void serve(request),
-        { queue: "engines" },
+      subscriptions.push(
+        transport.bus.subscribe(subjects.filters.allEngineRequests, (request) => void serve(request), {
+          queue: "engines",
+        }),
+        transport.bus.subscribe(subjects.engines("roll"), (request) =>
+          request.respond(encode(roll()), bodyHeaders("json")),
+        ),
       );
       await transport.bus.flush();
     },
-    stop: () => subscription?.drain(),
+    stop: async () => {
+      await Promise.all(subscriptions.splice(0).map((subscription) => subscription.drain()));
+    },
   });
 }

@@ -25,6 +25,8 @@ export const workflowIdSchema = nameSchema.max(
   MAX_ID_LENGTH,
   `must have at most ${MAX_ID_LENGTH} characters: the ids of its tasks add a number`,
 );
+/** The header `traceparent` of version 00 (https://www.w3.org/TR/trace-context/). */
+export const TRACEPARENT = /^00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}$/;
 const json = z.custom<Json>((value) => value !== undefined, "must be a JSON value");
 const path = z.string().min(1).max(MAX_PATH_LENGTH);
 const note = z.string().max(MAX_COMMAND_NOTE_LENGTH).optional();
@@ -41,6 +43,7 @@ export const commandSchema = z.discriminatedUnion("type", [
     parent: z.strictObject({ id: nameSchema, n: z.int().min(1) }).optional(),
     depth: z.int().min(1).optional(),
     deadlineMs: z.number().min(0).optional(),
+    traceparent: z.string().regex(TRACEPARENT).optional(),
     signals: z.array(z.strictObject(signalFields)).max(MAX_FIRST_SIGNALS).optional(),
     definition: json.optional(),
     keepMs: keepSchema.optional(),

@@ -1,7 +1,16 @@
 // Performs the effects of a decision, after its entry is stored and before its triggers are acked.
 // E1  Every effect is safe to repeat, so a failed effect is repeated with a backoff until it is done or the engine gives the run up.
 // E2  A task that the swarm can never take (a field that does not fit, a body over the limit) fails its step, once.
-import { backoffDelayMs, type Chance, type Clock, type Logger, sleep, toIsoTime } from "../../base/index.ts";
+import {
+  backoffDelayMs,
+  type Chance,
+  type Clock,
+  type Logger,
+  sleep,
+  type TraceHeaders,
+  type Tracer,
+  toIsoTime,
+} from "../../base/index.ts";
 import {
   encode,
   HEADERS,
@@ -16,7 +25,15 @@ import {
   WORKFLOW_CAPABILITY,
 } from "../../protocol/index.ts";
 import type { Transport } from "../../transport/index.ts";
-import { bodyHeaders, isLarge, packLarge, type SharedStore, type TaskClient } from "../../work/index.ts";
+import {
+  bodyHeaders,
+  codeOfThrown,
+  isLarge,
+  packLarge,
+  type SharedStore,
+  startSend,
+  type TaskClient,
+} from "../../work/index.ts";
 import { type Effect, effectsOfEntry, type Fold, type WorkflowDefinition } from "../../workflow/index.ts";
 import type { CommandStore } from "../commands/command-store.ts";
 import { definitionFields } from "../commands/judge.ts";
@@ -56,6 +73,7 @@ interface PerformerParts {
   readonly clock: Clock;
   readonly chance: Chance;
   readonly log: Logger;
+  readonly tracer: Tracer;
   readonly tasks: TaskClient;
   readonly commands: CommandStore;
   readonly logs: LogStore;
@@ -66,6 +84,13 @@ interface PerformerParts {
 /** The run whose effects are performed. */
 export type EffectScene = Pick<Fold, "id" | "begun" | "begunAtMs" | "atMs">;
 
+/** The surroundings of one effect: the run, the signal that ends the tries, and the trace context for tasks and children. */
+interface Scene {
+  readonly run: EffectScene;
+  readonly signal: AbortSignal;
+  readonly trace: TraceHeaders;
+}
+
 /** Performs effects. */
 export class Performer {
   readonly #parts: PerformerParts;
@@ -74,16 +99,22 @@ export class Performer {
     this.#parts = parts;
   }
 
-  /** Performs all effects. @throws the signal's reason when the engine gives the run up. */
-  async perform(run: EffectScene, effects: readonly Effect[], signal: AbortSignal): Promise<void> {
-    if (effects.length === 1) return this.#repeat(run, effects[0]!, signal);
+  /** Performs all effects. `trace`: the context of the tasks and children. @throws the signal's reason when the engine gives the run up. */
+  async perform(
+    run: EffectScene,
+    effects: readonly Effect[],
+    signal: AbortSignal,
+    trace: TraceHeaders = {},
+  ): Promise<void> {
+    const scene = { run, signal, trace };
+    if (effects.length === 1) return this.#repeat(scene, effects[0]!);
     const left = [...effects].reverse();
     const next = async () => {
       for (let effect = left.pop(); effect !== undefined; effect = left.pop())
-        await this.#repeat(run, effect, signal);
+        await this.#repeat(scene, effect);
     };
     // A reopening comes before the end that may follow it.
-    if (effects[0]?.type === "reopen") await this.#repeat(run, left.pop()!, signal);
+    if (effects[0]?.type === "reopen") await this.#repeat(scene, left.pop()!);
     await Promise.all(Array.from({ length: Math.min(EFFECTS_IN_FLIGHT, left.length) }, next));
   }
 
@@ -91,16 +122,17 @@ export class Performer {
    * Orders again each open step of a run that has neither a task nor a result, and starts its children that have no log. Resolves to the
    * number of steps. A step with a result is left to its redelivery.
    */
-  async repair(fold: Fold, signal: AbortSignal): Promise<number> {
+  async repair(fold: Fold, signal: AbortSignal, trace: TraceHeaders = {}): Promise<number> {
+    const scene = { run: fold, signal, trace };
     const entries = new Set<number>();
     for (const kind of ["step", "child", "undo", "shared"] as const)
       for (const path of fold.open[kind]) entries.add(fold.ops.get(path)?.entry ?? 0);
     let repaired = 0;
     for (const entry of entries) {
       for (const effect of effectsOfEntry(fold, entry, true)) {
-        if (effect.type === "child" || effect.type === "shared") await this.#repeat(fold, effect, signal);
+        if (effect.type === "child" || effect.type === "shared") await this.#repeat(scene, effect);
         if (effect.type !== "task" || (await this.#isThere(effect.task.id))) continue;
-        await this.#repeat(fold, effect, signal);
+        await this.#repeat(scene, effect);
         repaired++;
       }
     }
@@ -112,10 +144,11 @@ export class Performer {
     return (await tasks.locate(taskId)) !== null || (await tasks.findBallot(taskId)) !== null;
   }
 
-  async #repeat(run: EffectScene, effect: Effect, signal: AbortSignal): Promise<void> {
+  async #repeat(scene: Scene, effect: Effect): Promise<void> {
+    const { run, signal } = scene;
     for (let tries = 1; ; tries++) {
       try {
-        await this.#do(run, effect, tries > 1);
+        await this.#do(scene, effect, tries > 1);
         return;
       } catch (error) {
         signal.throwIfAborted();
@@ -130,14 +163,14 @@ export class Performer {
     }
   }
 
-  #do(run: EffectScene, effect: Effect, isRepeat: boolean): Promise<void> {
+  #do({ run, trace }: Scene, effect: Effect, isRepeat: boolean): Promise<void> {
     switch (effect.type) {
       case "task":
-        return this.#publish(run, effect, isRepeat || effect.isRepeat);
+        return this.#publish(run, effect, { isRepeat: isRepeat || effect.isRepeat, trace });
       case "cancel":
         return cancelStep(this.#parts, { ...effect, scope: run.id });
       case "child":
-        return this.#startChild(effect);
+        return this.#startChild(effect, trace);
       case "cancel-child":
         return this.#cancelChild(effect.id);
       case "shared":
@@ -156,28 +189,50 @@ export class Performer {
   async #publish(
     run: EffectScene,
     effect: Extract<Effect, { type: "task" }>,
-    isRepeat: boolean,
+    how: { isRepeat: boolean; trace: TraceHeaders },
   ): Promise<void> {
-    const { transport, subjects } = this.#parts;
-    const { id: taskId } = effect.task;
     try {
-      const task = { ...parseTask(effect.task), id: taskId };
-      const { capability, priority, scope } = task;
-      const bytes = encode(task);
-      const data = isLarge(bytes) ? await packLarge(bytes, "json", transport.blobs) : bytes;
-      await transport.log("tasks").append(subjects.task({ capability, priority, scope, taskId }), data, {
-        headers: {
-          ...bodyHeaders("json"),
-          [HEADERS.effectKey]: fitKey(run.id, effect.key),
-          // The host looks for a result before it runs the task.
-          ...(isRepeat ? { [HEADERS.attempt]: "1" } : {}),
-        },
-      });
+      await this.#sendTask(run, effect, how);
     } catch (thrown) {
       const error = toSwarmError(thrown);
       if (error.code === "conflict") return; // It waits or runs already.
       if (!FINAL_CODES.includes(error.code)) throw error;
       await this.#fail(run, effect, error);
+    }
+  }
+
+  /** Stores a task, in a span that is a child of the decision. @throws SwarmError as `append` and {@link parseTask}. */
+  async #sendTask(
+    run: EffectScene,
+    effect: Extract<Effect, { type: "task" }>,
+    { isRepeat, trace }: { isRepeat: boolean; trace: TraceHeaders },
+  ): Promise<void> {
+    const { transport, subjects, tracer } = this.#parts;
+    const { id: taskId } = effect.task;
+    const task = { ...parseTask(effect.task), id: taskId };
+    const { capability, priority, scope } = task;
+    const at = { capability, priority, scope, taskId };
+    const bytes = encode(task);
+    const data = isLarge(bytes) ? await packLarge(bytes, "json", transport.blobs) : bytes;
+    const isTraced = tracer.isOn && trace.traceparent !== undefined;
+    const span = isTraced ? startSend(tracer, transport.prefix, at, trace) : null;
+    span?.set({ "murmur.workflow.id": run.id, "murmur.workflow.path": effect.path });
+    const { traceparent } = span?.headers ?? trace;
+    try {
+      await transport.log("tasks").append(subjects.task(at), data, {
+        headers: {
+          ...bodyHeaders("json"),
+          [HEADERS.effectKey]: fitKey(run.id, effect.key),
+          // The host looks for a result before it runs the task.
+          ...(isRepeat ? { [HEADERS.attempt]: "1" } : {}),
+          ...(traceparent === undefined ? {} : { [HEADERS.traceparent]: traceparent }),
+        },
+      });
+    } catch (error) {
+      span?.fail(codeOfThrown(error));
+      throw error;
+    } finally {
+      span?.end();
     }
   }
 
@@ -205,7 +260,10 @@ export class Performer {
     await storeResult(transport, { subject, result });
   }
 
-  async #startChild(effect: Extract<Effect, { type: "child" }>): Promise<void> {
+  async #startChild(
+    effect: Extract<Effect, { type: "child" }>,
+    { traceparent }: TraceHeaders,
+  ): Promise<void> {
     const { commands, logs, definitions } = this.#parts;
     const { id, workflow: name, input, parent, depth } = effect;
     if ((await logs.tip(id)) > 0) return; // It was started before.
@@ -215,7 +273,13 @@ export class Performer {
     try {
       await commands.append(
         id,
-        { command: { type: "start", name, version, input, parent, depth, ...fields } },
+        {
+          command: {
+            ...{ type: "start", name, version, input, parent, depth },
+            ...fields,
+            ...(traceparent === undefined ? {} : { traceparent }),
+          },
+        },
         { isFirst: true },
       );
     } catch (error) {

@@ -9,7 +9,16 @@
 // R5  A log whose chain is broken is never written: the run halts here, its triggers wait, and the reason is told.
 // R6  A trigger that came again after an ack-wait, and that the log does not know, is noted in the log before it is taken: it may end this
 //     engine, too. Such notes, and no counts of deliveries, prove that a trigger ends its engines.
-import { backoffDelayMs, type Chance, type Clock, type Logger, type Meter, sleep } from "../../base/index.ts";
+import {
+  backoffDelayMs,
+  type Chance,
+  type Clock,
+  type Logger,
+  type Meter,
+  type Span,
+  sleep,
+  type Tracer,
+} from "../../base/index.ts";
 import { SwarmError, toSwarmError } from "../../protocol/index.ts";
 import {
   Decider,
@@ -20,6 +29,7 @@ import {
   keepMsOf,
   MAX_TRIGGERS,
   type Refusal,
+  type RunSummary,
   summaryOf,
   type Trigger,
   tryKey,
@@ -29,6 +39,7 @@ import type { CommandStore } from "../commands/command-store.ts";
 import type { RunOrigin } from "../commands/judge.ts";
 import type { Performer } from "../effects/perform.ts";
 import type { Held } from "../lanes/held.ts";
+import { headersOfOrders, startDecision, traceRun } from "../spans.ts";
 import type { LogStore } from "../stores/log-store.ts";
 import { hasCrashed, isKnown, isSuspect } from "./triggers.ts";
 
@@ -58,12 +69,13 @@ export interface RunParts {
   readonly clock: Clock;
   readonly chance: Chance;
   readonly log: Logger;
+  readonly tracer: Tracer;
   /** The id of this engine. */
   readonly engine: string;
   /** The definition of a run: from its log, where the log has it, or else the loaded one of its name and version. */
   readonly find: (run: RunOrigin) => WorkflowDefinition | undefined;
   /** Called after each stored entry. */
-  readonly onEntry: (fold: Fold, decision: Decision) => void;
+  readonly onEntry: (fold: Fold, decision: Decision, summary: RunSummary) => void;
   /** Called for a run that has ended and whose log has more than one message. */
   readonly onLongEnd: (workflowId: string) => void;
 }
@@ -132,7 +144,8 @@ export class Run {
     await this.#decide([]);
     const fold = this.#decider?.fold;
     if (fold === undefined || fold.end !== null) return;
-    const repaired = await this.#parts.performer.repair(fold, this.#signal);
+    const headers = headersOfOrders(this.#parts.tracer, fold, null);
+    const repaired = await this.#parts.performer.repair(fold, this.#signal, headers);
     if (repaired === 0) return;
     this.#parts.meter.workflowRepairs.inc(repaired);
     this.#parts.log.warn(
@@ -216,7 +229,7 @@ export class Run {
     triggers: readonly Trigger[],
     batch: readonly Pending[],
   ): Promise<boolean> {
-    const { meter, clock, performer } = this.#parts;
+    const { meter, clock, performer, tracer } = this.#parts;
     const startedMs = performance.now();
     const nowMs = clock.now();
     const suspects = batch
@@ -225,12 +238,25 @@ export class Run {
     const isCrashing = suspects.some((trigger) => hasCrashed(decider.fold, trigger, this.#parts.engine));
     if (!isCrashing && !(await this.#noteTries(decider, suspects, nowMs))) return false;
     const decision = decider.decide({ triggers, nowMs, isCrashing });
-    if (!(await this.#store(decider.fold, decision))) {
-      meter.workflowDecisions.inc({ outcome: "lost" });
-      return false;
+    const { fold } = decider;
+    const span = this.#startSpan(fold, decision, nowMs);
+    try {
+      if (!(await this.#store(fold, decision))) {
+        meter.workflowDecisions.inc({ outcome: "lost" });
+        span?.fail("conflict");
+        return false;
+      }
+      this.#tellRefusals(decision.refusals);
+      const headers = headersOfOrders(tracer, fold, span);
+      await performer.perform(fold, decision.effects, this.#signal, headers);
+      const hasEnded = decision.entry?.facts.some(({ type }) => type === "ended") === true;
+      if (tracer.isOn && hasEnded) traceRun(tracer, fold);
+    } catch (error) {
+      span?.fail(toSwarmError(error).code);
+      throw error;
+    } finally {
+      span?.end();
     }
-    this.#tellRefusals(decision.refusals);
-    await performer.perform(decider.fold, decision.effects, this.#signal);
     const isBlocked = decision.entry?.facts.some(({ type }) => type === "blocked") === true;
     const outcome = isBlocked ? "blocked" : decision.entry === null ? "empty" : "stored";
     meter.workflowDecisions.inc({ outcome });
@@ -249,6 +275,14 @@ export class Run {
       "triggers came again without a decision; noted in the log before this engine takes them",
     );
     return this.#store(decider.fold, decider.noteTries(left, { engine, nowMs }));
+  }
+
+  /** The span of a decision that has an entry, or repeats effects; null without tracing. */
+  #startSpan(fold: Fold, decision: Decision, startMs: number): Span | null {
+    const { tracer } = this.#parts;
+    if (!tracer.isOn || fold.begun === null) return null;
+    if (decision.entry === null && decision.effects.length === 0) return null;
+    return startDecision(tracer, fold, decision, startMs);
   }
 
   /** The decider on the stored log, from memory where it is there. @throws SwarmError; `internal` for a broken log (R5). */
@@ -313,12 +347,13 @@ export class Run {
     const hasEnded = fold.end !== null;
     const kept = this.#texts;
     const isWhole = kept !== null && (hasEnded || this.#isExpiring);
+    const summary = summaryOf(fold);
     const seq = await logs.append(
       this.id,
       {
         texts: isWhole && !isRollup ? [...kept, text] : [text],
         chain: entry.chain,
-        summary: summaryOf(fold),
+        summary,
         tip: this.#tip,
         isRollup: isRollup || (isWhole && kept.length > 0),
         ttlMs: hasEnded && isWhole ? keepMsOf(fold) : null,
@@ -330,7 +365,7 @@ export class Run {
     this.#isExpiring = hasEnded && isWhole;
     this.#keepText(fold, text);
     if (hasEnded && !isWhole) this.#parts.onLongEnd(this.id);
-    this.#parts.onEntry(fold, decision);
+    this.#parts.onEntry(fold, decision, summary);
     return true;
   }
 

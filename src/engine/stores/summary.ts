@@ -10,10 +10,13 @@ const MAX_SUMMARY_NOTE_LENGTH = 200;
 const MAX_SUMMARY_NAMES = 16;
 
 /** The header of a summary: JSON in ASCII. */
-export function showSummary({ note, waiting, ...rest }: RunSummary): string {
+export function showSummary({ note, waiting, blocked, ...rest }: RunSummary): string {
   const short = {
     ...rest,
     ...(note === undefined ? {} : { note: note.slice(0, MAX_SUMMARY_NOTE_LENGTH) }),
+    ...(blocked === undefined
+      ? {}
+      : { blocked: { ...blocked, message: blocked.message.slice(0, MAX_SUMMARY_NOTE_LENGTH) } }),
     ...(waiting === undefined
       ? {}
       : {

@@ -211,6 +211,7 @@ export const SUBJECT_FACTS: Readonly<Record<SubjectName, SubjectFacts>> = {
   engines: {
     form: "engines.<request>",
     kind: "queue request",
-    about: "Asks any engine to check a command before it is stored.",
+    about:
+      "`check` asks any engine to check a command before it is stored, `definitions` for its workflows; `roll` asks every engine for its lanes and the runs that wait for a person.",
   },
 };

@@ -339,6 +339,7 @@ export function createSubjects(prefix: string) {
       workflows: (lane = "*") => `${prefix}.workflow.${lane === "*" ? lane : token(lane, "lane")}.*`,
       /** The commands to the workflows of one lane. */
       commandsInLane: (lane: string) => `${prefix}.flow.${token(lane, "lane")}.*.*`,
+      allCommands: `${prefix}.flow.>`,
       commandsOf: (workflowId: string) => `${prefix}.flow.${laneOf(workflowId)}.${idToken(workflowId)}.*`,
       wakesOf: (workflowId: string) => `${prefix}.wake.${laneOf(workflowId)}.${idToken(workflowId)}.*`,
       /** The shared values of one workflow, or of all workflows of a lane. */

@@ -16,6 +16,8 @@ export interface StartCommand {
   /** The definition, where it is data, and the time for which it keeps the log: the engine that judges the start adds them. */
   readonly definition?: Json;
   readonly keepMs?: number;
+  /** The context of the trace that the run belongs to; default: a trace of its own. */
+  readonly traceparent?: string;
   /** Signals that are there from the first. */
   readonly signals?: readonly { readonly name: string; readonly value: Json }[];
 }

@@ -85,6 +85,8 @@ export interface Begun {
   readonly depth: number;
   /** The deadline of the run, in ms since 1970. */
   readonly deadlineMs?: number;
+  /** The context of the trace that the run belongs to (W3C Trace Context). */
+  readonly traceparent?: string;
   readonly by?: Author;
   /** The definition, where it is data: a run keeps it although the file changes. */
   readonly definition?: Json;

@@ -17,6 +17,8 @@ import { Deadlines } from "./heap.ts";
 export interface Op extends Omit<Ordered, "type"> {
   /** The place among all orders. */
   readonly order: number;
+  /** The log time of the order, in ms since 1970. */
+  readonly atMs: number;
   /** The entries that ordered it and that asked for its end. */
   readonly entry: number;
   cancelledIn?: number;
@@ -351,7 +353,7 @@ function applyBegun(fold: Fold, begun: Begun): void {
 }
 
 function applyOrdered(fold: Fold, { type: _type, ...order }: Ordered): void {
-  const op: Op = { ...order, order: fold.orders++, entry: fold.entries };
+  const op: Op = { ...order, order: fold.orders++, entry: fold.entries, atMs: fold.atMs };
   fold.ops.set(op.path, op);
   fold.open[op.kind].add(op.path);
   if (op.signal !== undefined) {

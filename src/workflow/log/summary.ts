@@ -12,6 +12,8 @@ export interface Waiting {
   readonly by?: readonly string[];
   /** The end of the wait, in ms since 1970. */
   readonly dueMs?: number;
+  /** The log time of its order, in ms since 1970. */
+  readonly sinceMs?: number;
 }
 
 /** One run in a list. */
@@ -26,6 +28,8 @@ export interface RunSummary {
   readonly progress?: number;
   readonly note?: string;
   readonly waiting?: Waiting;
+  /** The reason of a blocked run: its kind, and one sentence. */
+  readonly blocked?: { readonly cause: string; readonly message: string };
   readonly labels?: { readonly [name: string]: string };
   readonly parent?: string;
 }
@@ -56,6 +60,9 @@ export function summaryOf(fold: Fold): RunSummary {
     ...(fold.progress === undefined ? {} : { progress: fold.progress }),
     ...(fold.note === undefined ? {} : { note: fold.note }),
     ...(waiting === undefined ? {} : { waiting }),
+    ...(fold.blocked === null || fold.end !== null
+      ? {}
+      : { blocked: { cause: fold.blocked.cause, message: fold.blocked.message } }),
     ...(begun?.labels === undefined ? {} : { labels: begun.labels }),
     ...(begun?.parent === undefined ? {} : { parent: begun.parent.id }),
   };
@@ -72,13 +79,14 @@ export function waitingOf(fold: Fold): Waiting | undefined {
     const open = fold.open[kind];
     const [path] = open;
     if (path === undefined) continue;
-    const { by, dueMs } = fold.ops.get(path) ?? {};
+    const { by, dueMs, atMs } = fold.ops.get(path) ?? {};
     return {
       reason,
       path,
       count: open.size,
       ...(by === undefined ? {} : { by }),
       ...(dueMs === undefined ? {} : { dueMs }),
+      ...(atMs === undefined ? {} : { sinceMs: atMs }),
     };
   }
   return undefined;

@@ -232,6 +232,17 @@ export const CASES: readonly Case[] = [
     { "settled an hour ago": { 'murmur_task_person_waits_total{capability="bill"}': "0x5 1x70" } },
   ),
   ...one(
+    "MurmurWorkflowWaitsForPerson",
+    { murmur_workflow_person_wait_seconds: "0+60x75" },
+    {},
+    { "decided within an hour": { murmur_workflow_person_wait_seconds: "0x20 0+60x55" } },
+  ),
+  {
+    job: "runs wait for an engine, and none answers",
+    series: { murmur_workflows_without_engine: always(3) },
+    fires: { MurmurWorkflowStalled: {} },
+  },
+  ...one(
     "MurmurCompensationFailed",
     { 'murmur_workflows{state="compensation_failed"}': always(1) },
     {},

@@ -8,6 +8,7 @@ import {
   type ProblemFacts,
   VACANT_MS,
 } from "../../../src/app/problems/find.ts";
+import { ENGINELESS_MS, LANE_STALL_MS } from "../../../src/app/problems/find-runs.ts";
 import { countAble } from "../../../src/app/problems/watch.ts";
 import { seededChance } from "../../../src/base/index.ts";
 import type { AgentStatus } from "../../../src/protocol/index.ts";
@@ -38,8 +39,41 @@ const GOOD: ProblemFacts = {
   streams: { streams: [stream()], later: 0, dueAtMs: null },
   newDead: [],
   office: { leader: "c1", coordinators: 3, lag: 0, leaderSeenAtMs: NOW, vacantSinceMs: null, wasHeld: true },
+  workflows: {
+    ...{ engines: 1, lanes: [], counts: { blocked: 0, compensation_failed: 0, approval: 0 }, runs: [] },
+    ...{ orphans: null, enginelessSinceMs: null },
+  },
+  people: { tasks: [], unseen: 0 },
   ages: { queues: 500, streams: null },
 };
+const runs = (...stuck: object[]) =>
+  ({
+    workflows: {
+      ...GOOD.workflows,
+      runs: stuck.map((run, at) => ({
+        id: `o-${at}`,
+        name: "order",
+        version: 3,
+        sinceMs: NOW - 120_000,
+        ...run,
+      })),
+    },
+  }) as unknown as Partial<ProblemFacts>;
+const withoutEngine = (orphans: object, forMs = ENGINELESS_MS) =>
+  ({
+    workflows: {
+      ...GOOD.workflows,
+      ...{ engines: 0, enginelessSinceMs: NOW - forMs },
+      orphans: { runs: 0, commands: 0, oldestAtMs: null, isCut: false, ...orphans },
+    },
+  }) as Partial<ProblemFacts>;
+const lane = (stalledForMs: number) =>
+  ({
+    workflows: {
+      ...GOOD.workflows,
+      lanes: [{ lane: "w03", pending: 7, stalledSinceMs: NOW - stalledForMs }],
+    },
+  }) as Partial<ProblemFacts>;
 const waiting = [
   queue({ pending: 3, oldestAtMs: NOW - 12_000 }),
   queue({ priority: "low", pending: 2, oldestAtMs: NOW - 90_000 }),
@@ -206,6 +240,116 @@ describe("facts and their problems", () => {
       [],
     ],
     [
+      "a compensation failed, and two runs wait",
+      runs(
+        { kind: "compensation_failed", path: "charge" },
+        { kind: "compensation_failed", path: "charge", sinceMs: NOW },
+      ),
+      [
+        {
+          name: "MurmurCompensationFailed",
+          severity: "page",
+          effect: "failed",
+          since: agoIso(120_000),
+          hit: { workflows: ["order"], tasks: 2, oldest: agoIso(120_000) },
+          cause:
+            "run o-0 and 1 more of order is half undone: the compensation of its step charge failed; it waits for a person",
+          commands: [
+            "murmur workflow show o-0",
+            "murmur workflow resume o-0",
+            "murmur workflow resume o-0 --skip charge --note TEXT",
+          ],
+        },
+      ],
+    ],
+    [
+      "runs are blocked, each with the reason and the step that lets it go on",
+      runs(
+        { kind: "blocked", cause: "changed", message: "the log has charge, the code asks for pay" },
+        { kind: "blocked", name: "trip", cause: "crashes", message: "its decision ended three engines" },
+        { kind: "blocked", name: "wide", cause: "version", message: "no engine has loaded wide v3" },
+      ),
+      [
+        {
+          name: "MurmurWorkflowStalled",
+          hit: { workflows: ["order"], tasks: 1 },
+          cause:
+            "run o-0 of order v3 is blocked (changed: the log has charge, the code asks for pay); an engine with code that fits their logs lets them go on",
+        },
+        { hit: { workflows: ["trip"] }, commands: expect.arrayContaining(["murmur workflow resume o-1"]) },
+        {
+          hit: { workflows: ["wide"] },
+          cause: expect.stringContaining("an engine that has loaded their version"),
+        },
+      ].map((each) => ({ name: "MurmurWorkflowStalled", ...each })),
+    ],
+    [
+      "a run waits for the decision of a person",
+      runs({ kind: "approval", path: "check", by: ["ops", "boss"], dueMs: NOW + 3_600_000 }),
+      [
+        {
+          name: "MurmurWorkflowWaitsForPerson",
+          severity: "ticket",
+          since: agoIso(120_000),
+          cause:
+            "run o-0 of order waits for the decision check of ops or boss for 2 min, at most 60 min longer",
+          commands: [
+            "murmur workflow show o-0",
+            "murmur workflow approve o-0 check",
+            "murmur workflow reject o-0 check",
+          ],
+        },
+      ],
+    ],
+    [
+      "commands wait and no engine answers",
+      withoutEngine({ runs: 4, commands: 2, oldestAtMs: NOW - 9_000 }),
+      [
+        {
+          name: "MurmurWorkflowStalled",
+          since: agoIso(9_000),
+          hit: { tasks: 4, oldest: agoIso(9_000) },
+          cause: "no engine answers, and 4 runs and 2 commands wait for one; an engine lets them go on",
+        },
+      ],
+    ],
+    ["an engine restarts", withoutEngine({ runs: 4 }, ENGINELESS_MS - 1), []],
+    ["no engine answers, and nothing waits for one", withoutEngine({}), []],
+    [
+      "a lane stores no decision while messages wait",
+      lane(LANE_STALL_MS),
+      [
+        {
+          name: "MurmurWorkflowStalled",
+          since: agoIso(LANE_STALL_MS),
+          cause: expect.stringContaining("7 results and commands wait in the lanes w03"),
+        },
+      ],
+    ],
+    ["messages of a lane wait for a moment", lane(LANE_STALL_MS - 1), []],
+    [
+      "tasks wait for a person",
+      {
+        people: {
+          tasks: [
+            { taskId: "t1", capability: "bill", steps: ["pay"], sinceMs: NOW - 90_000 },
+            { taskId: "t2", capability: "bill", steps: ["pay"], sinceMs: NOW },
+          ],
+          unseen: 3,
+        },
+      },
+      [
+        {
+          name: "MurmurTaskWaitsForPerson",
+          since: agoIso(90_000),
+          hit: { capabilities: ["bill"], tasks: 2, oldest: agoIso(90_000) },
+          cause:
+            "task t1, and 1 more waits for 90 s: its step pay began, and no record tells how it ended; 3 delayed tasks were not looked at",
+          commands: expect.arrayContaining(["murmur task settle t1 pay --not-done"]),
+        },
+      ],
+    ],
+    [
       "facts are old",
       { ages: { queues: 30_000, streams: 100, agents: null } },
       [{ name: "MurmurFactsStale", effect: "blind", cause: "not read for 30 s: queues" }],
@@ -252,6 +396,17 @@ function randomFacts(seed: number): ProblemFacts {
     streams: pick(null, GOOD.streams, { streams: [stream({ bytes: 95 })], later: 2, dueAtMs: NOW - 99_000 }),
     newDead: pick(null, [], [{ capability: "echo", code: "internal", atMs: NOW - 1 }]),
     office: pick(null, GOOD.office, vacant),
+    workflows: pick(
+      null,
+      GOOD.workflows,
+      runs({ kind: "blocked" }, { kind: "approval" }, { kind: "blocked", name: "trip" }).workflows ?? null,
+      withoutEngine({ runs: 1 }).workflows ?? null,
+      lane(LANE_STALL_MS).workflows ?? null,
+    ),
+    people: pick(null, {
+      tasks: [{ taskId: "t", capability: "echo", steps: ["pay"], sinceMs: NOW }],
+      unseen: 0,
+    }),
     ages: pick({}, { queues: 99_000 }),
   };
 }
@@ -260,26 +415,30 @@ const seeds = Array.from({ length: 200 }, (_, seed) => seed);
 test("an unknown part adds no problem and takes no other away", () => {
   for (const seed of seeds) {
     const facts = randomFacts(seed);
-    const names = findProblems(facts).map(({ name, hit }) => `${name} ${hit.capabilities}`);
-    for (const part of ["office", "newDead", "streams"] as const) {
-      const less = findProblems({ ...facts, [part]: null }).map(
-        ({ name, hit }) => `${name} ${hit.capabilities}`,
-      );
+    const keysOf = (found: ReturnType<typeof findProblems>) =>
+      found.map(({ name, hit }) => `${name} ${hit.capabilities} ${hit.workflows}`);
+    const names = keysOf(findProblems(facts));
+    for (const part of ["office", "newDead", "streams", "workflows", "people"] as const) {
+      const less = keysOf(findProblems({ ...facts, [part]: null }));
       expect(names, `seed ${seed} without ${part}`).toEqual(expect.arrayContaining(less));
-      const own = { office: /^MurmurOffice/, newDead: /^MurmurDead/, streams: /^Murmur(Stream|Delayed)/ }[
-        part
-      ];
+      const own = {
+        office: /^MurmurOffice/,
+        newDead: /^MurmurDead/,
+        streams: /^Murmur(Stream|Delayed)/,
+        workflows: /^Murmur(Workflow|Compensation)/,
+        people: /^MurmurTaskWaits/,
+      }[part];
       expect(less, `seed ${seed} without ${part}`).toEqual(names.filter((name) => !own.test(name)));
     }
   }
 });
 
-test("problems come in the order of the catalogue, each once for its capabilities, with cause, runbook and commands", () => {
+test("problems come in the order of the catalogue, each once for its capabilities and workflows, with cause, runbook and commands", () => {
   for (const seed of seeds) {
     const found = findProblems(randomFacts(seed));
     const ranks = found.map(({ name }) => PROBLEM_NAMES.indexOf(name));
     expect(ranks, `seed ${seed}`).toEqual([...ranks].sort((a, b) => a - b));
-    const keys = found.map(({ name, hit }) => `${name} ${hit.capabilities}`);
+    const keys = found.map(({ name, hit }) => `${name} ${hit.capabilities} ${hit.workflows}`);
     expect(new Set(keys).size, `seed ${seed}`).toBe(keys.length);
     for (const { name, severity, cause, runbook, commands, since } of found) {
       expect({ severity, runbook }).toEqual({ severity: PROBLEMS[name].severity, runbook: runbookOf(name) });

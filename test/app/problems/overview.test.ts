@@ -36,6 +36,8 @@ const facts = (over: Partial<ProblemFacts> = {}): ProblemFacts => ({
   },
   newDead: [],
   office: { leader: "c1", coordinators: 3, lag: 0, leaderSeenAtMs: NOW, vacantSinceMs: null, wasHeld: true },
+  workflows: null,
+  people: null,
   ages: {},
   ...over,
 });

@@ -33,6 +33,22 @@ export default defineAgent({
 });
 `;
 
+/** A run with a step, a nap during which its engine can die, a child run, and a step that fails, so that the first one is undone. */
+const TRIP = `
+import { child, defineWorkflow, sleep, step } from "murmur-swarm";
+export const leg = defineWorkflow({ name: "leg", version: 1, *run() { return yield* step("ride", "echo", 1); } });
+export const trip = defineWorkflow({
+  name: "trip",
+  version: 1,
+  *run() {
+    yield* step("book", "echo", 1, { undo: { call: "echo", with: 2 } });
+    yield* sleep("nap", 1_500);
+    yield* child("part", "leg");
+    yield* step("pay", "echo", { $fail: "terminal" }, { retry: { max: 0 } });
+  },
+});
+`;
+
 beforeAll(async () => {
   server = await startNatsServer();
   atEnd(() => server.stop());
@@ -49,6 +65,8 @@ beforeAll(async () => {
   );
   mkdirSync(join(world.directory, "agents/relay"), { recursive: true });
   writeFileSync(join(world.directory, "agents/relay/agent.ts"), RELAY);
+  mkdirSync(join(world.directory, "workflows"));
+  writeFileSync(join(world.directory, "workflows/trip.ts"), TRIP);
   swarm = await world.up(`--server ${server.url} --coordinators 1 --agents relay*2,echo*3`);
 }, 120_000);
 
@@ -169,6 +187,66 @@ describe("one trace", () => {
     });
     await post({ capability: "relay", input: {} });
     expect(receiver.spans.some((span) => span.traceId.endsWith("319d"))).toBe(false);
+  });
+});
+
+describe("one trace of a run", () => {
+  const start = async (id: string, workflow: string, headers: Record<string, string> = {}) => {
+    const answer = await fetch(`${swarm.http}/v1/workflows`, {
+      method: "POST",
+      headers: { "Content-Type": "application/json", ...headers },
+      body: JSON.stringify({ id, workflow }),
+    });
+    expect(answer.status).toBe(202);
+  };
+  const at = (spans: readonly ReceivedSpan[], name: string, path: string) =>
+    spans.find((span) => span.name.startsWith(name) && span.attributes["murmur.workflow.path"] === path);
+  const ECHO = "murmur.task.echo.{priority}.{scope}.{taskId}";
+
+  test("has its decisions with the tasks that they order, its child and the undoing of its steps, over a kill of its engine", async () => {
+    const traceId = "0af7651916cd43dd8448eb211c80319e";
+    await start("trip-1", "trip", { traceparent: `00-${traceId}-b7ad6b7169203331-01` });
+    // The spans of the step before the nap. Spans that an engine has not sent die with it.
+    await spansOf(traceId, (names) =>
+      [`process ${ECHO}`, `send ${ECHO}`, "decide trip"].every((name) => names.includes(name)),
+    );
+    process.kill(swarm.processes.find(({ role }) => role === "engine")!.pid, "SIGKILL");
+    const spans = await spansOf(
+      traceId,
+      (names) => names.includes("workflow trip") && count(names, `process ${ECHO}`) === 4,
+    );
+    for (const path of ["book", "ride", "pay", "book~undo"]) {
+      const send = at(spans, "send", path);
+      expect(send, path).toMatchObject({ service: "murmur-engine", kind: 4 });
+      expect(parentOf(spans, send)).toBe(path === "ride" ? "decide leg" : "decide trip");
+      const attempt = spans.find(
+        ({ name, parentId }) => name === `process ${ECHO}` && parentId === send?.spanId,
+      );
+      expect(attempt?.isError, path).toBe(path === "pay");
+    }
+    const decisions = (name: string) => spans.filter((span) => span.name === `decide ${name}`);
+    for (const { parentId } of decisions("trip")) expect(parentId).toBe("b7ad6b7169203331");
+    for (const decision of decisions("leg")) expect(parentOf(spans, decision)).toBe("decide trip");
+    expect(spans.find(({ name }) => name === "workflow trip")).toMatchObject({
+      ...{ parentId: "b7ad6b7169203331", isError: true },
+      attributes: { "murmur.workflow.id": "trip-1", "murmur.workflow.state": "compensated" },
+    });
+    expect(
+      parentOf(
+        spans,
+        spans.find(({ name }) => name === "workflow leg"),
+      ),
+    ).toBe("decide trip");
+  }, 60_000);
+
+  test("is the trace of its id without a caller's, with its decisions as roots", async () => {
+    await start("leg-1", "leg");
+    const spans = await spansOf(
+      traceIdOf("leg-1"),
+      (names) => names.includes("workflow leg") && names.includes("invoke_agent echo"),
+    );
+    const roots = spans.filter(({ parentId }) => parentId === "").map(({ name }) => name);
+    expect(roots.sort()).toEqual(["decide leg", "decide leg", "workflow leg"]);
   });
 });
 

@@ -1,6 +1,6 @@
 // The repair of open steps whose messages were lost, in memory.
 import { afterEach, expect, it } from "vitest";
-import { createMeter, seededChance, silentLogger } from "../../../src/base/index.ts";
+import { createMeter, NO_TRACER, seededChance, silentLogger } from "../../../src/base/index.ts";
 import { CommandStore } from "../../../src/engine/commands/command-store.ts";
 import { Performer } from "../../../src/engine/effects/perform.ts";
 import { LogStore } from "../../../src/engine/stores/log-store.ts";
@@ -33,7 +33,14 @@ it("an open step without task and result is ordered again, and a step whose task
   const subjects = createSubjects(swarm.prefix);
   await transport.log("tasks").purge({ filter: subjects.filters.taskById("pair-1-2") });
 
-  const shared = { transport, subjects, clock: transport.clock, chance: seededChance(1), log: silentLogger };
+  const shared = {
+    transport,
+    subjects,
+    clock: transport.clock,
+    chance: seededChance(1),
+    log: silentLogger,
+    tracer: NO_TRACER,
+  };
   const tasks = createTaskClient({ transport, meter: createMeter() });
   const [logs, commands] = [new LogStore(shared), new CommandStore(shared)];
   const performer = new Performer({

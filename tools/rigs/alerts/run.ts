@@ -40,7 +40,7 @@ export function longestMs({ withinSeconds = FIRE_SECONDS, watchSeconds = 0 }: Fa
   return 1_000 * Math.max(withinSeconds, watchSeconds) + SENT_MS + QUIET_MS + HANDS_MS;
 }
 
-/** The way in which a fault ends: by its own hands, or by a drill. */
+/** The end of a fault: by its own hands, or by a drill. */
 export type Mend = (world: World) => Promise<void>;
 
 /**

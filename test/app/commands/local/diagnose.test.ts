@@ -212,7 +212,7 @@ test("doctor shows a fault once: a finding that a problem tells is left out, and
     ...capabilities: string[]
   ) => ({
     name,
-    hit: { capabilities, tasks: null, oldest: null },
+    hit: { capabilities, workflows: [], tasks: null, oldest: null },
   });
   const all = [...findings, dead, office];
   expect(withoutDoubles(all, [])).toEqual(all);
