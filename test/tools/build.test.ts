@@ -89,6 +89,48 @@ function run(
 
 const murmur = (...args: string[]) => run(join(installed, readManifest().bin.murmur), args);
 
+/** The files of the bundle that a file imports at once, itself included. */
+function importedFiles(file: string, seen = new Set<string>()): Set<string> {
+  seen.add(file);
+  for (const [, path = ""] of readFileSync(join(installed, "src", file), "utf8").matchAll(IMPORTED_FILE)) {
+    const next = join(dirname(file), path);
+    if (!seen.has(next)) importedFiles(next, seen);
+  }
+  return seen;
+}
+const IMPORTED_FILE = /^(?:import|export) .*from "(\.[^"]+)";$/gm;
+
+test("a process that listens for its probes has loaded no shared code of rooms, and no module of Node with all its exports", () => {
+  const program = readFileSync(join(installed, "src/app/main.js"), "utf8");
+  const later = [...program.matchAll(/import\("(\.[^"]+)"\)/g)].map(([, path = ""]) => join("app", path));
+  const [session] = later.filter((file) => /session/.test(file));
+  const command = readdirSync(join(installed, "src")).filter((file) =>
+    /^(?:coordinator|agent-run|api|engine)\d*\.js$/.test(file),
+  );
+  const first = new Set(
+    ["app/main.js", ...later]
+      .filter((file) => !/detach/.test(file))
+      .flatMap((file) => [...importedFiles(file)]),
+  );
+  expect(session).toBeDefined();
+  expect(command.length).toBeGreaterThan(3);
+  expect(
+    [...first].filter(
+      (file) =>
+        !/^(?:app\/main|start|listen|cli|commands|session|last-line|version|own-package|spelling|rolldown-runtime)\.js$/.test(
+          file,
+        ),
+    ),
+  ).toEqual([]);
+  const heads = readdirSync(join(installed, "src"), { recursive: true, encoding: "utf8" })
+    .filter((file) => file.endsWith(".js"))
+    .map((file) => [
+      file,
+      readFileSync(join(installed, "src", file), "utf8").split(/\n(?!import )/, 1)[0] ?? "",
+    ]);
+  expect(heads.filter(([, head]) => /from "node:/.test(head!)).map(([file]) => file)).toEqual([]);
+});
+
 test("the installed command lists its commands", async () => {
   expect(await murmur("--help")).toMatchObject({
     code: 0,

@@ -2,6 +2,8 @@
 // build.ts makes the package with it, and run.ts the build of the checkout.
 // I1: a module is in one file of the bundle, so all entries share one instance of each class.
 // I2: code that reads `import.meta.url`, `dirname` or `filename` finds the address that its own file has, or would have, beside the bundle.
+// I3: no file imports a module of Node: it asks the process for it. An import reads every export, and some of them load what few programs
+//     need: `node:http` loads undici, `node:crypto` loads Web Crypto. That was a third of the CPU time until the probes of a process listen.
 import { readFileSync } from "node:fs";
 import { isBuiltin } from "node:module";
 import { dirname, join, relative } from "node:path";
@@ -28,6 +30,12 @@ const MIN_SHARES = 8;
 /** The modules that every command line loads first. They are a file of their own: the help needs nothing else. */
 const START =
   /\/src\/app\/(?:cli\/(?:cli|duration|spelling|wrap)|commands\/index|exit-codes|own-package|version|words)\.ts$|\/node_modules\/commander\//;
+/**
+ * The modules that a process loads until its probes listen, with all that they import: a file of their own, so that this takes no longer
+ * than it must. Everything else of a process is loaded after that.
+ */
+const BEFORE_LISTENING =
+  /\/src\/app\/(?:cli\/(?:session|last-line)|commands\/local\/(?:agent-run|api|coordinator|engine)|processes\/(?:load-in-steps|probe-port))\.ts$/;
 /** Our own code does nothing when it is imported, so unused modules are left out. Entries are always kept. */
 const OWN_CODE = /[\\/](src|agents|workflows)[\\/](?!.*[\\/]node_modules[\\/])/;
 /** Stands for `import.meta.url` between the transformation of a module and the writing of its file. */
@@ -73,7 +81,7 @@ export async function bundle(options: {
     treeshake: {
       moduleSideEffects: [{ test: OWN_CODE, sideEffects: false }],
     },
-    plugins: [resolveOwnName(root), keepAddresses({ root, out, addressOf, sources })],
+    plugins: [resolveOwnName(root), keepAddresses({ root, out, addressOf, sources }), takeBuiltins()],
     // The warnings are about lazy parts that another module imports at once, which is no fault.
     onLog: (level, log) => {
       if (level === "warn" && log.code !== "INEFFECTIVE_DYNAMIC_IMPORT") throw new Error(log.message);
@@ -87,7 +95,11 @@ export async function bundle(options: {
       chunkFileNames: "[name].js",
       codeSplitting: {
         groups: [
-          { name: "start", test: START, priority: 1 },
+          { name: "start", test: START, priority: 4 },
+          { name: "listen", test: BEFORE_LISTENING, priority: 3 },
+          // Steps of a process's start (loadInSteps): a group has the shared modules of a room with all their imports.
+          { name: "transport", test: /\/src\/transport\//, minShareCount: MIN_SHARES, priority: 2 },
+          { name: "work", test: /\/src\/work\//, minShareCount: MIN_SHARES, priority: 1 },
           { name: "shared", minShareCount: MIN_SHARES },
         ],
       },
@@ -163,6 +175,34 @@ function keepAddresses(options: {
       });
     },
   };
+}
+
+/** An import of a module of Node, as a file of a bundle has it: the default export, the whole module, and names. */
+const BUILTIN_IMPORT =
+  /^import (?:([\w$]+)(?:, )?)?(?:\* as ([\w$]+))?(?:\{ (.+) \})? from "(node:[\w/]+)";$/;
+
+/** Gives each file the modules of Node without importing them (I3). The imports are the first lines of a file. */
+function takeBuiltins(): Plugin {
+  return {
+    name: "builtins",
+    renderChunk(code) {
+      const lines = code.split("\n");
+      const end = lines.findIndex((line) => !line.startsWith("import "));
+      return lines.map((line, at) => (at < end ? takeBuiltin(line) : line)).join("\n");
+    },
+  };
+}
+
+function takeBuiltin(line: string): string {
+  const [, first, whole, names, id] = BUILTIN_IMPORT.exec(line) ?? [];
+  if (id === undefined) return line;
+  const module = `globalThis.process.getBuiltinModule("${id}")`;
+  const renamed = names?.replace(/([\w$]+) as ([\w$]+)/g, "$1: $2");
+  const bindings = [first, whole, renamed === undefined ? undefined : `{ ${renamed} }`];
+  return bindings
+    .filter((binding) => binding !== undefined)
+    .map((binding) => `const ${binding} = ${module};`)
+    .join(" ");
 }
 
 /** `…/node_modules/@scope/name` of a file in it. */

@@ -2,6 +2,7 @@
 import { z } from "zod";
 import { tokenSchema } from "../../../protocol/index.ts";
 import { defineCommand } from "../../cli/command.ts";
+import { loadInSteps } from "../../processes/load-in-steps.ts";
 import { openProbePort } from "../../processes/probe-port.ts";
 
 export const command = defineCommand({
@@ -32,7 +33,7 @@ export const command = defineCommand({
       return { status: "checked" as const };
     }
     const port = await openProbePort(ports);
-    const { runAgents } = await import("../../processes/agents.ts");
+    const { runAgents } = await loadInSteps(() => import("../../processes/agents.ts"));
     await runAgents(ports, { roles, port }, ({ probesUrl, capabilities }) =>
       ports.log.info({ capabilities, metrics: `${probesUrl}/metrics` }, "agents are ready"),
     );

@@ -1,6 +1,7 @@
 // `api`: the front door as one process, as pods run it.
 import { z } from "zod";
 import { defineCommand } from "../../cli/command.ts";
+import { loadInSteps } from "../../processes/load-in-steps.ts";
 import { openProbePort } from "../../processes/probe-port.ts";
 
 export const command = defineCommand({
@@ -18,7 +19,7 @@ export const command = defineCommand({
     "Answers <prefix>.submit and HTTP (MURMUR_HTTP_HOST, MURMUR_HTTP_PORT), and moves delayed tasks that are due.\nRuns until SIGTERM.",
   async run(ports, input) {
     const port = await openProbePort(ports);
-    const { runApi } = await import("../../processes/api.ts");
+    const { runApi } = await loadInSteps(() => import("../../processes/api.ts"));
     await runApi(ports, { ...input, port }, ({ apiUrl, probesUrl }) =>
       ports.log.info({ http: apiUrl, metrics: `${probesUrl}/metrics` }, "api is ready"),
     );

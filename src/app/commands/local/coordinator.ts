@@ -2,6 +2,7 @@
 import { z } from "zod";
 import { tokenSchema } from "../../../protocol/index.ts";
 import { defineCommand } from "../../cli/command.ts";
+import { loadInSteps } from "../../processes/load-in-steps.ts";
 import { openProbePort } from "../../processes/probe-port.ts";
 
 export const command = defineCommand({
@@ -21,7 +22,7 @@ export const command = defineCommand({
     "Keeps nothing on disk: it reads the control log at its start. One coordinator holds the office, the others are ready to\ntake it. SIGTERM hands the office over first. Tasks flow with or without coordinators.",
   async run(ports, input) {
     const port = await openProbePort(ports);
-    const { runCoordinator } = await import("../../processes/coordinator.ts");
+    const { runCoordinator } = await loadInSteps(() => import("../../processes/coordinator.ts"));
     const { config } = ports;
     const members = input.members?.split(",").map((id) => id.trim()) ?? config.coordinators;
     const identity = { id: input.id ?? config.coordinatorId, members };
