@@ -1,6 +1,5 @@
 // The file permissions.yaml: the swarm's users and their work. Owns its schema, its reader and the texts of its errors. Leaves the
 // subjects that each user needs to the tables of permissions, and the enforcement to NATS and to the API.
-import { createHash } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { z } from "zod";
 import { nearest } from "../../base/index.ts";
@@ -13,6 +12,7 @@ import {
   WORKFLOW_CAPABILITY,
 } from "../../protocol/index.ts";
 import { MAX_ACK_PENDING } from "../../transport/index.ts";
+import { hashOfFile } from "../followed-file.ts";
 import { ACCESS_LEVELS } from "../operations/operation.ts";
 
 /** The pattern of an agent class: it becomes a part of stream names, and stream names are upper case. */
@@ -159,11 +159,6 @@ export async function readPermissionsText(path: string): Promise<string> {
       { field: "permissionsFile", cause },
     );
   }
-}
-
-/** The SHA-256 of a permissions file's text, in hex: the audit log names a file by it. */
-export function hashOfFile(text: string): string {
-  return createHash("sha256").update(text).digest("hex");
 }
 
 /** As {@link readPermissions}, for a text. `source` names it in errors. */

@@ -17,10 +17,7 @@ export {
   readLocated,
   readPermissions,
 } from "./file.ts";
-export {
-  FollowedPermissions,
-  type PermissionsChange,
-} from "./followed.ts";
+export { FollowedPermissions } from "./followed.ts";
 export { findGrant, type Grant, type NatsOperation, type RolePermissions } from "./grants.ts";
 export {
   type MadeKeys,

@@ -12,9 +12,10 @@ import type { Ports } from "../cli/command.ts";
 import { createOperateDoor } from "../door/index.ts";
 import { keepFacts } from "../facts/kept.ts";
 import { createSwarmFacts } from "../facts/swarm.ts";
+import type { FileChange } from "../followed-file.ts";
 import { apiRoutes } from "../http/api.ts";
 import { listen } from "../http/listen.ts";
-import { FollowedTokens, type TokensChange } from "../http/tokens/followed.ts";
+import { FollowedTokens } from "../http/tokens/followed.ts";
 import { GroupWorkCounter } from "../office/group-work.ts";
 import { describeInstallation, noteStart } from "../office/installation.ts";
 import { auditThrough } from "../office/operation-audit.ts";
@@ -26,7 +27,6 @@ import {
   FollowedPermissions,
   groupsOf,
   locateRights,
-  type PermissionsChange,
 } from "../permissions/index.ts";
 import { ProblemWatch } from "../problems/watch.ts";
 import { SetupError } from "../setup-error.ts";
@@ -63,7 +63,7 @@ export async function runApi(
       const capabilities = permissions === undefined ? [] : capabilitiesOf(permissions.now);
       return {
         description: "Murmur's front door: submit, HTTP, due tasks",
-        permissions: permissions === undefined ? undefined : () => permissions.located,
+        permissions: permissions === undefined ? undefined : () => permissions.contents,
         preparation: init
           ? createStreams({
               apply,
@@ -99,12 +99,12 @@ async function loadTokens({ config, directory, log }: Ports): Promise<FollowedTo
 }
 
 /** Notes each change of the file of tokens, which does not tell who changed it either. */
-function noteTokens(audit: Audit): (change: TokensChange) => void {
+function noteTokens(audit: Audit): (change: FileChange) => void {
   return (facts) => audit({ kind: "tokens-reloaded", facts: { by: "api", isProven: false, ...facts } });
 }
 
 /** Notes each change of the permissions file. The file does not tell who changed it, so the name is that of the user of this process. */
-function noteOf(audit: Audit): (change: PermissionsChange) => void {
+function noteOf(audit: Audit): (change: FileChange) => void {
   return (facts) => audit({ kind: "permissions-reloaded", facts: { by: "api", isProven: false, ...facts } });
 }
 
@@ -147,8 +147,8 @@ function assembleApi(
       ? createFrontDoor({ transport, client: tasks, log })
       : createOperateDoor({
           ...{ transport, tasks, scaling, problems, traceUrl, meter, log, auditor, operations: OPERATIONS },
-          rightsOf: (user) => locateRights(user, permissions.located),
-          advise: (refused) => adviceFor(refused, permissions.located, transport.prefix),
+          rightsOf: (user) => locateRights(user, permissions.contents),
+          advise: (refused) => adviceFor(refused, permissions.contents, transport.prefix),
           onRefused: refused.onRefused,
         });
   let apiUrl = "";

@@ -2,7 +2,8 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, onTestFinished, test, vi } from "vitest";
-import { FollowedPermissions, type PermissionsChange, rightsOf } from "../../../src/app/permissions/index.ts";
+import type { FileChange } from "../../../src/app/followed-file.ts";
+import { FollowedPermissions, rightsOf } from "../../../src/app/permissions/index.ts";
 import { createLogger, silentLogger } from "../../../src/base/index.ts";
 
 const withUsers = (...names: string[]) =>
@@ -16,7 +17,7 @@ async function setup(text = withUsers("anna", "ben")) {
   const lines: string[] = [];
   const log = createLogger({ name: "test", stream: { write: (line) => lines.push(line) } });
   const followed = await FollowedPermissions.read(file, { log });
-  const changes: PermissionsChange[] = [];
+  const changes: FileChange[] = [];
   const look = () => followed.look((change) => changes.push(change));
   const problem = () => followed.problem;
   const users = () => followed.now.operators.map(({ name }) => name);
@@ -44,9 +45,7 @@ test("a broken file keeps the rights, with one log line, one change and a warnin
   await look();
   await look();
   expect(users()).toEqual(["anna", "ben"]);
-  expect(problem()).toMatch(
-    /permissions\.yaml:2: operators\.0\.access must be .*; the earlier contents count/,
-  );
+  expect(problem()).toMatch(/permissions\.yaml:2: operators\.0\.access must be .*; the earlier rights count/);
   expect(changes).toMatchObject([{ outcome: "invalid_input" }]);
   expect(changes[0]).not.toHaveProperty("added");
   expect(lines).toHaveLength(1);
@@ -83,7 +82,7 @@ test("the service looks by itself until it stops", async () => {
   vi.useFakeTimers({ toFake: ["setInterval", "clearInterval"] });
   onTestFinished(() => void vi.useRealTimers());
   const { file, followed } = await setup();
-  const changed = Promise.withResolvers<PermissionsChange>();
+  const changed = Promise.withResolvers<FileChange>();
   const service = followed.follow(changed.resolve);
   await service.start();
   writeFileSync(file, withUsers("anna"));
