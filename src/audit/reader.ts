@@ -92,7 +92,7 @@ export async function verifyAudit(
     if (!checkMessage(check, message)) {
       throw new SwarmError(
         "invalid_input",
-        `a check may have at most ${MAX_WRITERS} writers, and this log has more; verify one role at a time (--role)`,
+        `a check may have at most ${MAX_WRITERS} writers, and this log has more; verify one role at a time (\`role\`)`,
         { field: "role" },
       );
     }

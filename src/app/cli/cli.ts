@@ -79,10 +79,11 @@ const asItIs = (text: string) => text;
 export async function runCli(world: CliWorld, entries: readonly CommandEntry[]): Promise<number> {
   const json = world.argv.includes("--json");
   const lastLine = isProcess(world.argv, entries) ? await world.lastLine?.({ json }) : undefined;
+  const output: Output = { json, lastLine, input: undefined };
   try {
-    return await dispatch(world, entries, { json, lastLine });
+    return await dispatch(world, entries, output);
   } catch (error) {
-    return await reportError(world, { json, lastLine }, error);
+    return await reportError(world, output, error);
   }
 }
 
@@ -95,9 +96,11 @@ function isProcess(argv: readonly string[], entries: readonly CommandEntry[]): b
 /** How the output of this command line looks. */
 interface Output {
   /** One JSON document on standard output. */
-  json: boolean;
+  readonly json: boolean;
   /** Tells the end of a process. */
-  lastLine: LastLine | undefined;
+  readonly lastLine: LastLine | undefined;
+  /** The input of the command, once it is loaded: errors name its fields. */
+  input: z.ZodObject | undefined;
 }
 
 /** True when a failure is a log line, in the place of a line for people. */
@@ -111,6 +114,7 @@ async function dispatch(world: CliWorld, entries: readonly CommandEntry[], outpu
   if (argv.includes("--help") || argv.includes("-h")) await refuseUnknownHelp(argv, entries);
   const entry = findEntry(argv, entries);
   const loaded = entry === undefined ? undefined : (await entry.load()).command;
+  output.input = loaded?.input;
   let exitCode: number = EXIT.done;
   const program = buildProgram(world, entries, output, (chosen, leaf) => {
     if (chosen !== entry || loaded === undefined) return;
@@ -237,7 +241,7 @@ function addGlobals(command: CommanderCommand): void {
 function addInput(leaf: CommanderCommand, command: Command, width: number): void {
   for (const [key, schema] of Object.entries(command.input.shape)) {
     const shape = describeField(schema as z.ZodType);
-    const about = shape.facts.description ?? "";
+    const about = nameFlags(shape.facts.description ?? "", command.input);
     if (shape.facts.positional === true) {
       const word = `${shape.facts.value ?? key.toUpperCase()}${shape.type === "array" ? "..." : ""}`;
       leaf.addArgument(new Argument(shape.required ? `<${word}>` : `[${word}]`, about));
@@ -264,6 +268,19 @@ function addInput(leaf: CommanderCommand, command: Command, width: number): void
   const examples = command.examples.map((example) => wrapCommand(`  murmur ${example}`, width)).join("\n");
   if (command.details !== undefined) leaf.addHelpText("after", `\n${wrapText(command.details, width)}`);
   if (examples !== "") leaf.addHelpText("after", `\nExamples:\n${examples}`);
+}
+
+/** The field of an input as an operation's text names it. Other faces show the text as it is. */
+const NAMED_FIELD = /`([a-zA-Z]+)`/g;
+
+/** A text of an operation, with the flag or the word of each named field: "`state`" becomes `--state`, or `STATE` for an argument. */
+export function nameFlags(text: string, input: z.ZodObject): string {
+  return text.replace(NAMED_FIELD, (quoted, key: string) => {
+    const schema = input.shape[key] as z.ZodType | undefined;
+    if (schema === undefined) return quoted;
+    const { facts } = describeField(schema);
+    return facts.positional === true ? (facts.value ?? key.toUpperCase()) : flagName(key);
+  });
 }
 
 /** A field of an input schema, with the facts that the command line needs. */
@@ -383,7 +400,8 @@ function parseDuration(
 }
 
 /** Reports an error: one line for people, or `{ error: { code, message, field? } }` on standard output. */
-async function reportError(world: CliWorld, { json, lastLine }: Output, error: unknown): Promise<number> {
+async function reportError(world: CliWorld, output: Output, error: unknown): Promise<number> {
+  const { json, lastLine, input } = output;
   if (isCommanderError(error)) {
     if (error.exitCode === 0) return EXIT.done;
     // For a line without a command, commander has printed the help already.
@@ -400,14 +418,18 @@ async function reportError(world: CliWorld, { json, lastLine }: Output, error: u
   const { toSwarmError } = await import("../../protocol/index.ts");
   const { redactText } = await import("../../base/index.ts");
   const { SetupError } = await import("../setup-error.ts");
+  const { TIME_LIMIT_FIELD } = await import("../operations/time-limit.ts");
   const failure = toSwarmError(error);
   const wire = failure.toWire();
-  wire.message = redactText(wire.message);
+  wire.message = redactText(input === undefined ? wire.message : nameFlags(wire.message, input));
+  if (wire.code === "unavailable" && wire.field === TIME_LIMIT_FIELD) {
+    wire.message += "; --timeout 30s waits longer";
+  }
   const isUsage = failure instanceof SetupError || wire.code === "invalid_input";
   const exitCode = isUsage ? EXIT.usage : wire.code === "unavailable" ? EXIT.unavailable : EXIT.failed;
   lastLine?.tellFailure(wire, exitCode);
   if (json) world.stdout.write(`${JSON.stringify({ error: wire })}\n`);
-  else if (!isLogged({ json, lastLine })) {
+  else if (!isLogged(output)) {
     const { spell = asItIs } = world;
     world.stderr.write(`murmur: ${spell(wire.message)}${wire.code === "internal" ? " (internal)" : ""}\n`);
   }

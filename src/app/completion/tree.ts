@@ -1,6 +1,6 @@
 // The words that a shell can complete: the commands of the table with their flags, values and arguments.
 import type { z } from "zod";
-import { describeField, GLOBAL_OPTIONS, GROUP_SUMMARIES } from "../cli/cli.ts";
+import { describeField, GLOBAL_OPTIONS, GROUP_SUMMARIES, nameFlags } from "../cli/cli.ts";
 import type { CommandEntry } from "../cli/command.ts";
 import { flagName } from "../words.ts";
 
@@ -68,7 +68,7 @@ async function readCommand(entry: CommandEntry, globals: Place["flags"]): Promis
   for (const [key, schema] of Object.entries(command.input.shape)) {
     const { type, defaultValue, choices = [], facts } = describeField(schema as z.ZodType);
     const values = { choices: choices.map(String), names: KIND_OF_WORD[facts.value ?? ""] };
-    const about = facts.description ?? "";
+    const about = nameFlags(facts.description ?? "", command.input);
     if (facts.positional === true) {
       // The words of a later argument are not told apart from those of the first.
       if (argument === NO_VALUES) argument = values;

@@ -131,14 +131,14 @@ export const verifyAuditLog = defineOperation({
 function readWriter(role: string | undefined, writer: string | undefined) {
   if (writer === undefined) return { role };
   const [first = "", processId] = writer.split(".", 2);
-  if (processId === undefined) return { role, processId: parse(tokenSchema, writer, "--writer", "writer") };
+  if (processId === undefined) return { role, processId: parse(tokenSchema, writer, "audit", "writer") };
   if (role !== undefined && role !== first) {
-    throw new SwarmError("invalid_input", `--writer ${writer} is not of role ${role}: leave --role out`, {
+    throw new SwarmError("invalid_input", `the writer ${writer} is not of role ${role}: leave \`role\` out`, {
       field: "writer",
     });
   }
   return {
-    role: parse(tokenSchema, first, "--writer", "writer"),
-    processId: parse(tokenSchema, processId, "--writer", "writer"),
+    role: parse(tokenSchema, first, "audit", "writer"),
+    processId: parse(tokenSchema, processId, "audit", "writer"),
   };
 }

@@ -136,7 +136,7 @@ export const decideBallot = defineOperation({
       value: z.json().optional().meta({ description: "instead: another value" }),
     })
     .refine(({ choice, value }) => (choice === undefined) !== (value === undefined), {
-      error: "give one of --choice and --value",
+      error: "give one of `choice` and `value`",
       path: ["choice"],
     }),
   output: z.object({ decided: z.literal(true) }),

@@ -22,7 +22,7 @@ export const setBudget = defineOperation({
         .meta({ description: "start again at zero each hour or day, UTC" }),
     })
     .refine(({ usd, tokens, calls }) => [usd, tokens, calls].some((limit) => limit !== undefined), {
-      error: "give at least one of --usd, --tokens and --calls",
+      error: "give at least one of `usd`, `tokens` and `calls`",
       path: ["usd"],
     }),
   output: z.object({ set: z.literal(true), name: z.string() }),

@@ -129,7 +129,7 @@ type ManyLetters = z.output<typeof manyLetters>;
 /** True when the input names a letter, or filters, or every letter, and no two of these. */
 const isOneChoice = ({ task, all, ...rest }: ManyLetters) =>
   [task !== undefined, all, hasFilter(rest)].filter(Boolean).length === 1;
-const ONE_CHOICE = { error: "name one of: a task, a filter such as --capability, --all", path: ["task"] };
+const ONE_CHOICE = { error: "name one of: `task`, a filter such as `capability`, `all`", path: ["task"] };
 
 function selectLetters({ tasks, transport }: OperationContext, input: ManyLetters) {
   return tasks.dead.select(readFilter(input, transport.clock.now()));

@@ -11,7 +11,7 @@ export function readSince(text: string, nowMs: number, field = "since"): number 
   if (timeSchema.safeParse(text).success) return Date.parse(text);
   throw new SwarmError(
     "invalid_input",
-    `--${field} must be an age such as 90m, 12h or 7d, or an ISO 8601 time, got ${JSON.stringify(text.slice(0, 80))}`,
+    `\`${field}\` must be an age such as 90m, 12h or 7d, or an ISO 8601 time, got ${JSON.stringify(text.slice(0, 80))}`,
     { field },
   );
 }

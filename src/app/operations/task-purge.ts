@@ -18,7 +18,7 @@ const input = z.strictObject({
   all: z.boolean().default(false).meta({ description: "every waiting task" }),
   state: z.enum(STATES).optional().meta({ description: "only tasks in this state" }),
   ...filterFields,
-  dryRun: z.boolean().default(false).meta({ description: "only show the selection, also with --yes" }),
+  dryRun: z.boolean().default(false).meta({ description: "only show the selection, also with `yes`" }),
   yes: z.boolean().default(false).meta({ description: "purge; without it only the preview" }),
   ...bulkFields,
 });
@@ -27,7 +27,7 @@ export const purgeTasks = defineOperation({
   name: "task-purge",
   summary: "cancel waiting tasks, or remove results",
   input: input.refine(({ all, state, ...rest }) => all !== (state !== undefined || hasFilter(rest)), {
-    error: "name one of: a filter such as --capability, --state, --all",
+    error: "name one of: a filter such as `capability`, `state`, `all`",
     path: ["all"],
   }),
   output: bulkReportSchema.extend({

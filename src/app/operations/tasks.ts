@@ -195,7 +195,7 @@ export const cancelTasks = defineOperation({
       scope: tokenSchema.optional().meta({ description: "cancel every task of this scope instead" }),
     })
     .refine(({ task, scope }) => (task === undefined) !== (scope === undefined), {
-      error: "name either a task or --scope",
+      error: "name either `task` or `scope`",
       path: ["task"],
     }),
   output: z.union([
@@ -290,7 +290,7 @@ export const settleTask = defineOperation({
       notDone: z.literal(true).optional().meta({ description: "it did nothing: it runs again" }),
     })
     .refine(({ result, notDone }) => (result === undefined) !== (notDone === undefined), {
-      error: "give either the result (null for none) or --not-done",
+      error: "give either `result` (null for none) or `notDone`",
       path: ["result"],
     }),
   output: z.object({

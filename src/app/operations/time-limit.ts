@@ -1,6 +1,9 @@
 // Ends the waiting for work after a time. The work itself runs on.
 import { SwarmError } from "../../protocol/index.ts";
 
+/** The field of the error of a time limit, so that a face can add its own way to wait longer. */
+export const TIME_LIMIT_FIELD = "timeoutMs";
+
 /** Settles as `work` does, or rejects `unavailable` after `timeoutMs`; `onLate` gets a value that arrives after that. */
 export async function withinTimeout<T>(
   work: Promise<T>,
@@ -16,7 +19,8 @@ export async function withinTimeout<T>(
       reject(
         new SwarmError(
           "unavailable",
-          `${what} within ${Math.round(timeoutMs)} ms; --timeout 30s waits longer, murmur doctor tells more`,
+          `${what} within ${Math.round(timeoutMs)} ms; murmur doctor tells more`,
+          { field: TIME_LIMIT_FIELD },
         ),
       );
     }, timeoutMs);

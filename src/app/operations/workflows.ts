@@ -49,10 +49,8 @@ function authorOf({ caller }: OperationContext, asName?: string): Author {
   if (!proven) return { user: asName, proven: false };
   throw new SwarmError(
     "not_permitted",
-    `the caller is ${caller.name}, proven by NATS, and cannot decide as ${asName}`,
-    {
-      field: "as",
-    },
+    `the caller is ${caller.name} by a proven name (a NATS user or an API token), and cannot decide as ${asName}; leave \`as\` out`,
+    { field: "as" },
   );
 }
 

@@ -52,7 +52,7 @@ export interface PageOptions extends ListOptions {
 /** The reasons why a page does not show an entry that it looked at. */
 export const HIDDEN_REASONS = {
   filter: "do not match the filter",
-  seat: "are questions of ballots to their seats (--seats shows them)",
+  seat: "are questions of ballots to their seats (with seats they are shown)",
   twice: "are further messages of tasks that are shown",
   unknown: "could not be judged: the labels, scope or time that the filter needs are not stored",
   unreadable: "are not readable as a task or a result",

@@ -146,7 +146,10 @@ function applyResume(
   const author = by === undefined ? {} : { by };
   if (skip !== undefined) {
     if (fold.stuck === null)
-      return refuse("conflict", `resume --skip expects the state compensation_failed, got ${stateOf(fold)}`);
+      return refuse(
+        "conflict",
+        `resume with \`skip\` expects the state compensation_failed, got ${stateOf(fold)}`,
+      );
     const left = [...listUndo(fold)];
     if (!left.includes(skip))
       return refuse("not_found", `${skip} is no step that is left to undo; left: ${left.join(", ")}`);
