@@ -33,6 +33,7 @@ export {
   type OfficeTenure,
 } from "./office/office.ts";
 export { planRecovery } from "./office/recovery.ts";
+export { createRivalWatch, findRival, type RivalParts } from "./office/rivals.ts";
 export { createOfficeServer } from "./office/server.ts";
 export { createStaleServer } from "./office/stale-server.ts";
 export { NO_LEADER } from "./office/status.ts";

@@ -43,4 +43,4 @@ export { createUserSeed, publicKeyOf } from "./nats/nkeys.ts";
 export { NoSubscriberError } from "./no-subscriber.ts";
 export * from "./ports.ts";
 export { type EndpointStats, type ServiceDescription, startService } from "./services.ts";
-export { describeSkew, SKEW_WARNING_MS, SwarmClock } from "./swarm-clock.ts";
+export { createSkewLog, describeSkew, SKEW_WARNING_MS, SwarmClock } from "./swarm-clock.ts";

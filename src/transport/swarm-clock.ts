@@ -3,7 +3,7 @@
 // correction, a machine whose clock is 40 s ahead would delay a retry of 12 s by 52 s.
 // I1: the skew comes from measurements only. While it is unknown the clock is this machine's own.
 // I2: a small skew is not corrected, so that machines with synchronised clocks never see a correction.
-import { type Clock, systemClock } from "../base/index.ts";
+import { type Clock, type Logger, systemClock } from "../base/index.ts";
 
 /** The smallest skew that is corrected, in ms (I2): far above the error of NTP and of a measurement. */
 const CORRECT_FROM_MS = 500;
@@ -49,7 +49,19 @@ export function correctionOf(skewMs: number, present: number): number {
 /** A text for people about a skew of at least {@link SKEW_WARNING_MS}; null for a smaller or unknown one. */
 export function describeSkew(skewMs: number | null): string | null {
   if (skewMs === null || Math.abs(skewMs) < SKEW_WARNING_MS) return null;
-  return `this machine's clock is ${(Math.abs(skewMs) / 1_000).toFixed(1)} s ${skewMs > 0 ? "ahead of" : "behind"} the NATS server's`;
+  return `this machine's clock is ${(Math.abs(skewMs) / 1_000).toFixed(1)} s ${skewMs > 0 ? "ahead of" : "behind"} the NATS server's; set it, for example with NTP`;
+}
+
+/** Returns a function that takes each measured skew, in ms, and logs one line when a skew of {@link describeSkew} begins, and one when it ends. */
+export function createSkewLog(log: Pick<Logger, "warn" | "info">): (skewMs: number) => void {
+  let isTold = false;
+  return (skewMs) => {
+    const problem = describeSkew(skewMs);
+    if ((problem !== null) === isTold) return;
+    isTold = problem !== null;
+    if (problem === null) log.info({ skewMs }, "this machine's clock agrees with the NATS server's again");
+    else log.warn({ skewMs }, `${problem}; this process corrects its times until then`);
+  };
 }
 
 /** The swarm's clock. */

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { ManualClock } from "../../src/base/index.ts";
-import { describeSkew, SwarmClock } from "../../src/transport/index.ts";
+import { createSkewLog, describeSkew, SwarmClock } from "../../src/transport/index.ts";
 import { correctionOf, skewOf } from "../../src/transport/swarm-clock.ts";
 
 /** A machine whose wall clock is `skewMs` ahead of the server's; both advance together. */
@@ -102,6 +102,24 @@ test("several callers share one measurement", async () => {
 
 test("people are told of a skew from 2 s on, with its direction", () => {
   expect([describeSkew(null), describeSkew(1_999)]).toEqual([null, null]);
-  expect(describeSkew(40_000)).toBe("this machine's clock is 40.0 s ahead of the NATS server's");
-  expect(describeSkew(-2_000)).toBe("this machine's clock is 2.0 s behind the NATS server's");
+  expect(describeSkew(40_000)).toBe(
+    "this machine's clock is 40.0 s ahead of the NATS server's; set it, for example with NTP",
+  );
+  expect(describeSkew(-2_000)).toBe(
+    "this machine's clock is 2.0 s behind the NATS server's; set it, for example with NTP",
+  );
+});
+
+test("the log tells the begin and the end of a skew once each, however often it is measured", () => {
+  const lines: string[] = [];
+  const write = (level: string) => (_: object, message?: string) => void lines.push(`${level} ${message}`);
+  const log = createSkewLog({ warn: write("warn"), info: write("info") } as Parameters<
+    typeof createSkewLog
+  >[0]);
+  for (const skewMs of [100, 600_000, 600_100, -600_000, 0, 0, 2_000]) log(skewMs);
+  expect(lines).toEqual([
+    expect.stringMatching(/^warn this machine's clock is 600\.0 s ahead .*; set it, .*corrects its times/),
+    "info this machine's clock agrees with the NATS server's again",
+    expect.stringMatching(/^warn this machine's clock is 2\.0 s ahead/),
+  ]);
 });

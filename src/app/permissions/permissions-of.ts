@@ -162,7 +162,10 @@ function grantCoordinator(table: Table): void {
     names.subject("office", { command: "tenure" }),
   );
   list.subscribe("answer the roll call of coordinators", names.subject("coordinators"));
-  list.publish("call the roll of coordinators before the office is recovered", names.subject("coordinators"));
+  list.publish(
+    "call the roll of coordinators: at its start, while it runs, and before the office is recovered",
+    names.subject("coordinators"),
+  );
   list.publish("tell the office's events", [
     ...(["office", "ballot", "agent", "task"] as const).map((kind) => names.subject("event", { kind })),
   ]);

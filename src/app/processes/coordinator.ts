@@ -1,5 +1,5 @@
 // The process of one coordinator: the office and what listens to it, its servers, and the schedules.
-import { systemChance } from "../../base/index.ts";
+import { sleep, systemChance } from "../../base/index.ts";
 import {
   createBallots,
   createForeignLeaderWatch,
@@ -9,8 +9,10 @@ import {
   createOfficeServer,
   createPauseKeeper,
   createPlacement,
+  createRivalWatch,
   createScheduler,
   createStaleServer,
+  findRival,
   measureBudgets,
   measurePauses,
   NO_LEADER,
@@ -59,10 +61,33 @@ export async function runCoordinator(
     load: () => ({
       description: `Murmur coordinator ${identity.id} of ${identity.members.join(", ")}`,
       preparation: awaitStreams,
+      prepare: (parts, tell) => waitForRivals(parts, identity, tell),
       pingIntervalMs: COORDINATOR_PING_INTERVAL_MS,
       assemble: (parts) => assembleCoordinator(parts, identity, onReady),
     }),
   });
+}
+
+/** How often a coordinator that waits looks whether its rival has gone, in ms. */
+const RIVAL_WAIT_MS = 2_000;
+
+/** Waits until no other process has the place of this coordinator: two would take the office from each other for ever. */
+async function waitForRivals(
+  { transport, log, signal }: Pick<ProcessParts, "transport" | "log"> & { signal: AbortSignal },
+  { id, members }: CoordinatorIdentity,
+  tell: (problem: string) => void,
+): Promise<void> {
+  const client = createOfficeClient({ transport });
+  for (let isLogged = false; ; isLogged = true) {
+    const rival = await findRival(
+      { client, prefix: transport.prefix, id, members },
+      { answersItself: false },
+    );
+    if (rival === null) return;
+    tell(`waiting: ${rival}`);
+    if (!isLogged) log.error({ alert: "rival_coordinator" }, `waiting: ${rival}`);
+    await sleep(RIVAL_WAIT_MS, { signal });
+  }
 }
 
 /** Builds the services of a coordinator. `findProblem` returns null while it holds the office, or knows the holder. */
@@ -82,12 +107,9 @@ export function assembleCoordinator(
   };
   const seed = Math.floor(systemChance.next() * 2 ** 32);
   const office = createOffice({ transport, clock, meter, log, audit, id, members, version: VERSION, seed });
-  const foreign = createForeignLeaderWatch({
-    office,
-    client: createOfficeClient({ transport }),
-    members,
-    log,
-  });
+  const client = createOfficeClient({ transport });
+  const foreign = createForeignLeaderWatch({ office, client, members, log });
+  const rivals = createRivalWatch({ client, prefix: transport.prefix, id, members, log });
   const findProblem = () => {
     const problem = office.findProblem();
     return problem === NO_LEADER && foreign.problem() !== null ? null : problem;
@@ -111,6 +133,7 @@ export function assembleCoordinator(
       doors: [
         createIsolationWatch({ transport, office }),
         foreign.service,
+        rivals.service,
         createStaleServer({ transport, clock, office, log }),
         createOfficeServer({ transport, clock, office, members, log, answers, audit }),
         createScheduler({ office, tasks, runs: createRunSink({ transport, tasks }), log, clock }),
@@ -120,6 +143,7 @@ export function assembleCoordinator(
     },
     checks: [
       { name: "office", look: findProblem },
+      { name: "rivals", look: rivals.problem },
       { name: "coordinators", look: () => foreign.problem(), isWarning: true },
     ],
     onReady: (probesUrl) => onReady({ probesUrl }),

@@ -206,7 +206,7 @@ export async function runProcess(ports: Ports, start: ProcessStart): Promise<voi
     const permissions = permissionsCheck(connection);
     started.push(endWith("permissions", () => permissions.close()));
     const { preparation } = kind;
-    readiness.add(permissions.check, ...[preparation.check(connection)].filter((check) => check !== null), {
+    readiness.add(permissions.check, ...preparation.checks(connection), {
       name: "clock",
       look: () => describeSkew(connection.clock.skewMs),
       isWarning: true,

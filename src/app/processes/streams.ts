@@ -1,7 +1,9 @@
 // How each kind of process gets the streams, buckets and consumers that it needs, before it starts and for its readiness.
 // S1  Only `init`, the api process of `up`, and a review for a swarm of its own create streams and buckets. Every other process waits for
 //     them.
-// S2  A process of agents elsewhere asks for its own consumers and for nothing else (`CONSUMER.INFO`), because its user may
+// S2  A process that reads streams starts only when each one is as its definition says: another setting may lose messages or answer
+//     for stored ones. While it runs, a change by an operator is a warning, because a restart would not mend it.
+// S3  A process of agents elsewhere asks for its own consumers and for nothing else (`CONSUMER.INFO`), because its user may
 //     have no right to any stream. `init` makes the consumers last, so their presence tells that the streams are there.
 import { type Logger, sleep } from "../../base/index.ts";
 import { foundOffice } from "../../coordinator/index.ts";
@@ -38,8 +40,8 @@ export interface Preparation {
   readonly stage: string;
   /** Resolves when the process may start. @throws SwarmError; the signal's reason. */
   run(parts: PreparationParts): Promise<void>;
-  /** The condition of readiness; null for a process whose other conditions cover it. */
-  check(transport: Transport): Check | null;
+  /** The conditions of readiness; none for a process whose other conditions cover them. */
+  checks(transport: Transport): readonly Check[];
 }
 
 interface PreparationParts {
@@ -66,30 +68,30 @@ export function createStreams(options: {
   return {
     stage: "creating the streams",
     run: ({ transport, log }) => initSwarm(transport, log, options),
-    check: (transport) => streamsCheck(transport),
+    checks: (transport) => streamsChecks(transport),
   };
 }
 
-/** Waits until another process has created the streams and buckets (S1). */
+/** Waits until another process has created the streams and buckets, as they must be (S1, S2). */
 export const awaitStreams: Preparation = {
   stage: "waiting for the streams",
-  run: ({ transport, log, signal }) => waitForStreams(transport, log, signal),
-  check: (transport) => streamsCheck(transport),
+  run: (parts) => waitForStreams(parts),
+  checks: (transport) => streamsChecks(transport),
 };
 
 /** As {@link awaitStreams}, with the streams of workflows too. */
 export const awaitEngineStreams: Preparation = {
   stage: "waiting for the streams",
-  run: ({ transport, log, signal }) => waitForStreams(transport, log, signal, NEEDED_BY_ENGINES),
-  check: (transport) => streamsCheck(transport, NEEDED_BY_ENGINES),
+  run: (parts) => waitForStreams(parts, NEEDED_BY_ENGINES),
+  checks: (transport) => streamsChecks(transport, NEEDED_BY_ENGINES),
 };
 
-/** Waits until another process has created the consumers of these capabilities (S2). */
+/** Waits until another process has created the consumers of these capabilities (S3). */
 export function awaitConsumers(capabilities: readonly string[]): Preparation {
   return {
     stage: "waiting for the consumers",
     run: (parts) => waitForConsumers(parts, capabilities),
-    check: () => null, // consumersCheck
+    checks: () => [], // consumersCheck
   };
 }
 
@@ -154,28 +156,59 @@ const NEEDED_BY_ENGINES: ReadonlySet<StreamKey | BucketKey> = new Set([
   "entries",
 ]);
 
-/** Waits until `murmur init`, or the api process of `up`, has created the streams and buckets. */
+/** The reason why a process cannot begin to use the streams. */
+interface Obstacle {
+  readonly kind: keyof typeof WAITS;
+  /** The stream or bucket; undefined while NATS does not answer. */
+  readonly stream?: string;
+  /** The problem and the next step. */
+  readonly problem: string;
+}
+
+/** The log line of each kind of obstacle. */
+const WAITS = {
+  missing: "waiting for a missing stream or bucket; murmur init creates it",
+  different:
+    "waiting for a stream or bucket that differs from its definition; the process starts when it is corrected",
+  unanswered: "NATS gives no answer about the streams yet; asking again",
+} as const;
+
+/** Waits until `murmur init`, or the api process of `up`, has created the streams and buckets, and each one is as it must be (S2). */
 export async function waitForStreams(
-  transport: Transport,
-  log: Logger,
-  signal: AbortSignal,
+  { transport, log, signal, tell }: PreparationParts,
   needed = NEEDED,
 ): Promise<void> {
   transport.checkServer();
-  for (let isLogged = false; ; ) {
-    const missing = await orUnanswered(findMissing(transport, needed));
-    if (missing === null) return;
-    if (!isLogged)
-      log.warn({ stream: missing }, "waiting for a missing stream or bucket; murmur init creates it");
-    isLogged = true;
+  const logged = new Set<Obstacle["kind"]>();
+  for (;;) {
+    const obstacle = await findObstacle(transport, needed).catch(toUnanswered);
+    if (obstacle === null) return;
+    const { kind, ...facts } = obstacle;
+    tell(`waiting for the streams: ${facts.problem}`);
+    if (!logged.has(kind)) log.warn(facts, WAITS[kind]);
+    logged.add(kind);
     await sleep(STREAMS_POLL_MS, { signal });
   }
 }
 
-/** The name of the first missing stream or bucket; null when all are there. */
-async function findMissing(transport: Transport, needed: typeof NEEDED): Promise<string | null> {
-  const found = await transport.inspect();
-  return found.find(({ key, exists }) => !exists && needed.has(key))?.name ?? null;
+/** The first stream or bucket that is missing, else the first that differs from its definition; null when all are as they must be. */
+async function findObstacle(transport: Transport, needed: typeof NEEDED): Promise<Obstacle | null> {
+  const found = (await transport.inspect()).filter(({ key }) => needed.has(key));
+  const missing = found.find(({ exists }) => !exists);
+  if (missing !== undefined) {
+    const { name: stream } = missing;
+    return { kind: "missing", stream, problem: `${stream} does not exist; murmur init creates it` };
+  }
+  for (const { name: stream, problem } of found)
+    if (problem !== null) return { kind: "different", stream, problem };
+  return null;
+}
+
+/** Without an answer of NATS the wait goes on. @throws the error, when it is another one. */
+function toUnanswered(error: unknown): Obstacle {
+  const { code, message } = toSwarmError(error);
+  if (code !== "unavailable") throw error;
+  return { kind: "unanswered", problem: message };
 }
 
 /** The answer, or a text in its place when NATS did not answer: the wait goes on. */
@@ -189,15 +222,20 @@ async function orUnanswered<T>(answer: Promise<T>): Promise<T | string> {
   }
 }
 
-/** The check that all streams exist. */
-function streamsCheck(transport: Transport, needed = NEEDED): Check {
-  return {
-    name: "streams",
-    async ask() {
-      const missing = await findMissing(transport, needed);
-      return missing === null ? null : `${missing} does not exist; murmur init creates it`;
+/** The checks that all streams exist, and that each one is as its definition says (S2). One question serves both. */
+function streamsChecks(transport: Transport, needed = NEEDED): readonly Check[] {
+  let different: string | null = null;
+  return [
+    {
+      name: "streams",
+      async ask() {
+        const obstacle = await findObstacle(transport, needed);
+        different = obstacle?.kind === "different" ? obstacle.problem : null;
+        return obstacle?.kind === "missing" ? obstacle.problem : null;
+      },
     },
-  };
+    { name: "stream-settings", isWarning: true, look: () => different },
+  ];
 }
 
 /** A warning while no task can be placed on this host. It serves its queues all the same, so it is ready. */
@@ -241,7 +279,7 @@ export async function waitForPlacedStream(
   }
 }
 
-/** Waits for the queue consumers of these capabilities (S2). */
+/** Waits for the queue consumers of these capabilities (S3). */
 async function waitForConsumers(
   { transport, log, signal, tell }: PreparationParts,
   capabilities: readonly string[],

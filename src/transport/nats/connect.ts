@@ -38,7 +38,7 @@ import {
 import { classOfKey, isPlacedKey } from "../placed-key.ts";
 import type { Transport, Violation } from "../ports.ts";
 import { INBOX, isInboxPrefix } from "../reply-subjects.ts";
-import { SwarmClock } from "../swarm-clock.ts";
+import { createSkewLog, SwarmClock } from "../swarm-clock.ts";
 import { createNatsBlobs } from "./blobs.ts";
 import { createNatsBucket } from "./bucket.ts";
 import { createNatsBus } from "./bus.ts";
@@ -178,6 +178,7 @@ export async function connectNats(options: ConnectNatsOptions): Promise<Transpor
     timeOf === undefined
       ? { stream: streamName("later") }
       : { stream: streamName(timeOf.stream), consumer: timeOf.consumer };
+  const logSkew = createSkewLog(log);
   /** The wanted classes, and the classes with a stream. */
   const allClasses = async (wanted: readonly string[] = [DEFAULT_CLASS]) => {
     checkServer(link);
@@ -188,7 +189,10 @@ export async function connectNats(options: ConnectNatsOptions): Promise<Transpor
     bus: createNatsBus(link, log),
     clock: new SwarmClock({
       readServer: () => readServerTime(link, timeSource),
-      onSkew: (skewMs) => meter.clockSkewSeconds.set(skewMs / 1_000),
+      onSkew: (skewMs) => {
+        meter.clockSkewSeconds.set(skewMs / 1_000);
+        logSkew(skewMs);
+      },
     }),
     log: (key) => createNatsLog(link, streamName(key)),
     queue: (key) => createNatsQueue(link, streamName(key)),

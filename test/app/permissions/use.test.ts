@@ -80,8 +80,6 @@ const UNUSED: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   "coordinator/coordinator-1": {
     "ask agents whether they live": "a host that may be dead (test/coordinator/registry)",
     "ask where a task runs": "a placed task whose host is gone (test/coordinator/placement)",
-    "call the roll of coordinators before the office is recovered":
-      "office recover (test/permissions/front-door)",
     "cancel questions of ballots": BALLOT_ENDS,
     "delay tasks of schedules": SCHEDULES,
     "find a leader with another list of coordinators": "three coordinators (test/app/scenarios/coordinators)",

@@ -1,10 +1,17 @@
 import { expect, onTestFinished, test, vi } from "vitest";
-import { placedCheck, waitForPlacedStream, waitForStreams } from "../../../src/app/processes/streams.ts";
+import {
+  awaitStreams,
+  placedCheck,
+  waitForPlacedStream,
+  waitForStreams,
+} from "../../../src/app/processes/streams.ts";
 import { createMeter } from "../../../src/base/index.ts";
 import { connectMemory, connectNats, MemoryServer } from "../../../src/transport/index.ts";
 import { collectLines } from "../../coordinator/log-lines.ts";
 import { SOON } from "../../coordinator/support.ts";
 import { startNatsServer } from "../../support/nats-server.ts";
+
+const tell = () => undefined;
 
 async function setup() {
   const server = new MemoryServer();
@@ -13,7 +20,7 @@ async function setup() {
   const { log, lines } = collectLines();
   let isThere = false;
   const wait = async () => {
-    await waitForStreams(transport, log, new AbortController().signal);
+    await waitForStreams({ transport, log, signal: new AbortController().signal, tell });
     isThere = true;
   };
   return { server, transport, lines, wait, isThere: () => isThere };
@@ -44,14 +51,33 @@ test("a process that finds all streams on a server does not wait", async () => {
   const facts = { servers: server.url, name: "test", prefix: "murmur", log, meter: createMeter() };
   const transport = await connectNats(facts);
   onTestFinished(() => transport.close());
-  const waiting = waitForStreams(transport, log, new AbortController().signal);
+  const parts = { transport, log, signal: new AbortController().signal, tell };
+  const waiting = waitForStreams(parts);
   await vi.waitFor(
     () => expect(lines.map(({ message }) => message)).toContainEqual(expect.stringMatching(/^waiting/)),
     SOON,
   );
   await transport.init();
   await waiting;
-  await waitForStreams(transport, log, new AbortController().signal);
+  await waitForStreams(parts);
+});
+
+test("a stream that changes while the process runs is a warning, and a missing one makes it unready", async () => {
+  const { transport } = await setup();
+  const found = await transport.inspect();
+  let answer = found;
+  const [streams, settings] = awaitStreams.checks({ ...transport, inspect: async () => answer });
+  if (streams === undefined || !("ask" in streams)) throw new Error("streams must be a question");
+  if (settings === undefined || !("look" in settings)) throw new Error("stream-settings must be a look");
+  const change = (facts: object) =>
+    found.map((each) => (each.key === "tasks" ? { ...each, ...facts } : each));
+  expect([await streams.ask(), settings.look(), settings.isWarning]).toEqual([null, null, true]);
+  answer = change({ problem: "stream MURMUR_TASKS: discard must be new" });
+  expect([await streams.ask(), settings.look()]).toEqual([null, "stream MURMUR_TASKS: discard must be new"]);
+  answer = change({ exists: false, problem: "does not exist" });
+  expect(await streams.ask()).toBe("MURMUR_TASKS does not exist; murmur init creates it");
+  answer = found;
+  expect([await streams.ask(), settings.look()]).toEqual([null, null]);
 });
 
 test("a process does not wait for streams that only coordinators need", async () => {
@@ -65,7 +91,8 @@ test("a process that must stop ends its wait", async () => {
   const { server, transport } = await setup();
   server.streams.delete("MURMUR_TASKS");
   const stopping = new AbortController();
-  const waiting = waitForStreams(transport, collectLines().log, stopping.signal);
+  const { log } = collectLines();
+  const waiting = waitForStreams({ transport, log, signal: stopping.signal, tell });
   stopping.abort(new Error("stop"));
   await expect(waiting).rejects.toThrow("stop");
 });

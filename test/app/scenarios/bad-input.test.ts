@@ -30,8 +30,10 @@ beforeAll(() => {
 
 const KINDS = {
   api: (ports: Ports, port: ProbePort) => runApi(ports, { init: false, apply: false, port }, () => undefined),
-  coordinator: (ports: Ports, port: ProbePort) =>
-    runCoordinator(ports, { identity: { id: "a", members: ["a"] }, port }, () => undefined),
+  coordinator: (ports: Ports, port: ProbePort) => {
+    const { coordinatorId: id, coordinators: members } = ports.config;
+    return runCoordinator(ports, { identity: { id, members }, port }, () => undefined);
+  },
   agent: (ports: Ports, port: ProbePort) => runAgents(ports, { roles: ["echo"], port }, () => undefined),
 } as const;
 
@@ -56,6 +58,10 @@ async function start(kind: keyof typeof KINDS, environment: Record<string, strin
     lines,
     warnings: () => lines.filter(({ level }) => level >= 40),
     ended: ended as Promise<Error | undefined>,
+    stop: () => {
+      controller.abort(new SwarmError("cancelled", "the test stops the process"));
+      return ended;
+    },
     ready: async () => (await fetch(`${port.url}/readyz`)).text(),
   };
 }
@@ -178,14 +184,18 @@ describe("streams", () => {
     return reply as { config: Record<string, unknown> };
   };
 
-  beforeAll(async () => {
-    server = await startNatsServer();
-    atEnd(() => server.stop());
+  const init = async () => {
     const parts = { servers: server.url, prefix: "murmur", log: silentLogger, meter: createMeter() };
     const transport = await connectNats({ ...parts, name: "test" });
     await transport.init();
     await foundOffice(transport);
     await transport.close();
+  };
+
+  beforeAll(async () => {
+    server = await startNatsServer();
+    atEnd(() => server.stop());
+    await init();
   });
 
   test("a bucket that is missing is named with the command that makes it, in one line and in /readyz", async () => {
@@ -201,6 +211,87 @@ describe("streams", () => {
       "waiting for a missing stream or bucket; murmur init creates it",
     ]);
     expect(lines.map(({ msg }) => msg)).not.toContain("api is ready");
+    await init();
+    await vi.waitFor(async () => expect(await ready()).toContain("ok   started"), SOON);
+  }, 60_000);
+
+  test("a stream that differs from its definition is told in one line and in /readyz, and nothing starts until it is corrected", async () => {
+    const name = "MURMUR_RESULTS";
+    const { config } = await request(`$JS.API.STREAM.INFO.${name}`);
+    const update = (changes: object) =>
+      request(`$JS.API.STREAM.UPDATE.${name}`, JSON.stringify({ ...config, ...changes }));
+    await update({ discard: "old", discard_new_per_subject: false });
+    const kinds = await Promise.all(
+      (["api", "coordinator"] as const).map((kind) => start(kind, { MURMUR_SERVER: server.url })),
+    );
+    const problem = `stream ${name}: discard must be new, found old; when all processes of the swarm run this version, \`murmur init --apply\` changes it`;
+    for (const { ready, warnings } of kinds) {
+      await vi.waitFor(
+        async () => expect(await ready()).toContain(`FAIL started: waiting for the streams: ${problem}`),
+        SOON,
+      );
+      await new Promise((resolve) => setTimeout(resolve, 300)); // three more looks
+      expect(warnings()).toEqual([expect.objectContaining({ problem })]);
+    }
+    await update({});
+    for (const { ready } of kinds)
+      await vi.waitFor(async () => expect(await ready()).toContain("ok   started"), SOON);
+  }, 60_000);
+
+  test("a second release with the prefix, or with the ids, of a running one starts no coordinator and says so, until the first has gone", async () => {
+    const environment = (id: string, members = id) => ({
+      MURMUR_SERVER: server.url,
+      MURMUR_COORDINATOR_ID: id,
+      MURMUR_COORDINATORS: members,
+    });
+    const first = await start("coordinator", environment("one-0"));
+    await vi.waitFor(async () => expect(await first.ready()).toContain("ok   office"), SOON);
+    const others = await Promise.all([
+      start("coordinator", environment("two-0")),
+      start("coordinator", environment("one-0")),
+    ]);
+    const problems = [
+      /another swarm uses the prefix murmur: its coordinators are one-0, and this one's two-0; give each swarm a prefix/,
+      /another process runs as the coordinator one-0 of the prefix murmur; stop one of them/,
+    ];
+    for (const [at, { ready }] of others.entries())
+      await vi.waitFor(async () => expect(await ready()).toMatch(problems[at]!), SOON);
+    expect(await first.ready()).not.toContain("FAIL");
+    for (const [at, { lines, warnings }] of others.entries()) {
+      expect(warnings().map(({ msg }) => msg)).toEqual([expect.stringMatching(problems[at]!)]);
+      expect(lines.map(({ msg }) => msg)).not.toContain("took the office");
+    }
+    await others[1]!.stop();
+    await first.stop();
+    await vi.waitFor(async () => expect(await others[0]!.ready()).toContain("ok   started"), SOON);
+  }, 60_000);
+
+  test("a clock that is ten minutes off is told in one line and in /readyz, and the process works by the server's time", async () => {
+    const now = Date.now.bind(Date);
+    const spy = vi.spyOn(Date, "now").mockImplementation(() => now() + 600_000);
+    onTestFinished(() => spy.mockRestore());
+    const { ready, warnings } = await start("coordinator", { MURMUR_SERVER: server.url });
+    await vi.waitFor(async () => expect(await ready()).toContain("ok   office"), SOON);
+    const problem =
+      /this machine's clock is 600\.\d s ahead of the NATS server's; set it, for example with NTP/;
+    expect(await ready()).toMatch(new RegExp(`^warn clock: ${problem.source}`, "m"));
+    expect(warnings().map(({ msg }) => msg)).toEqual([expect.stringMatching(problem)]);
+  }, 60_000);
+
+  test("agents whose capability no user submits are told in one line and in /readyz", async () => {
+    const file = join(folder, "permissions.yaml");
+    writeFileSync(
+      file,
+      "version: 1\npublishers: [{ name: web, capabilities: [echo] }]\nclasses: [{ name: gpu, capabilities: [echo, render] }]\n",
+    );
+    const { ready, warnings } = await start("api", {
+      MURMUR_SERVER: server.url,
+      MURMUR_PERMISSIONS_FILE: file,
+    });
+    const next = "so its agents wait in vain; add it to a publisher, or remove it from the class";
+    await vi.waitFor(async () => expect(await ready()).toContain("ok   started"), SOON);
+    expect(await ready()).toMatch(new RegExp(`^warn permissions-file: .*tasks of render .*${next}`, "m"));
+    expect(warnings()).toEqual([expect.objectContaining({ problem: expect.stringContaining(next) })]);
   }, 60_000);
 
   test("a swarm of another prefix on the same server is not touched: the process waits for its own streams", async () => {
