@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 import { expect, onTestFinished, test } from "vitest";
 import { parse } from "yaml";
+import { z } from "zod";
 import { readPermissions, usersOf } from "../../src/app/permissions/index.ts";
 import { scaled } from "../support/scale.ts";
 import { compose, DEPLOY, DeployedSwarm } from "./swarm.ts";
@@ -61,6 +62,7 @@ test("each process has the key and the inbox of its own user of permissions.yaml
     "coordinator-3",
     "api-1",
     "api-2",
+    "engine",
     "agents",
   ]);
 });
@@ -120,19 +122,24 @@ test("the services of the file finish tasks as plain processes, with TLS and the
     if ((await init.ended) === 0) break;
     if (tries === scaled(5, 30)) throw new Error(`init failed:\n${init.output()}`);
   }
-  const names = ["coordinator-1", "coordinator-2", "coordinator-3", "api-1", "agents"];
-  const [, , , api, agents] = names
+  const names = ["coordinator-1", "coordinator-2", "coordinator-3", "api-1", "agents", "engine"];
+  const [, , , api, agents, engine] = names
     .concat(scaled(0, 1) === 1 ? ["api-2"] : [])
     .map((name) => swarm.start(name));
-  const [told] = await Promise.all([api!.says("api is ready"), agents!.says("agents are ready")]);
+  const [told] = await Promise.all([
+    api!.says("api is ready"),
+    agents!.says("agents are ready"),
+    engine!.says("engine is ready"),
+  ]);
 
   const [, url = ""] = /"http":"([^"]+)"/.exec(told) ?? [];
-  const submit = (token: string) =>
-    fetch(`${url}/v1/tasks?wait=20000`, {
+  const post = (path: string, token: string, body: object) =>
+    fetch(`${url}${path}?wait=20000`, {
       method: "POST",
       headers: { authorization: `Bearer ${token}`, "content-type": "application/json" },
-      body: JSON.stringify({ capability: "echo", input: "hello" }),
+      body: JSON.stringify(body),
     });
+  const submit = (token: string) => post("/v1/tasks", token, { capability: "echo", input: "hello" });
   expect((await submit("wrong")).status).toBe(401);
   for (let task = 0; task < scaled(3, 200); task++) {
     const answer = await submit(swarm.apiToken);
@@ -141,7 +148,34 @@ test("the services of the file finish tasks as plain processes, with TLS and the
       { status: "completed", output: "hello" },
     ]);
   }
+  const run = { workflow: "hello", input: { names: ["Ada", "Alan"] } };
+  const ran = await post("/v1/workflows", swarm.apiToken, run);
+  expect([ran.status, await ran.json()]).toMatchObject([
+    200,
+    { status: "completed", output: ["Ada", "Alan"] },
+  ]);
 }, 120_000);
+
+/** The schema of the Compose Specification, as the package docker-compose carries it (a part of testcontainers). */
+const COMPOSE_SCHEMA = join(DEPLOY, "../node_modules/docker-compose/schema/compose-spec.json");
+
+test("the file fits the schema of the Compose Specification, and an unknown key or a wrong type does not", () => {
+  const source = JSON.parse(readFileSync(COMPOSE_SCHEMA, "utf8"));
+  // Zod knows the draft by this address alone; the file has it with https.
+  const schema = z.fromJSONSchema({ ...source, $schema: "http://json-schema.org/draft-07/schema#" });
+  const file = parse(readFileSync(join(DEPLOY, "compose.yaml"), "utf8"), { merge: true }) as {
+    services: Record<string, object>;
+  };
+  const faultsOf = (value: unknown) => schema.safeParse(value).error?.issues ?? [];
+  expect(faultsOf(file)).toEqual([]);
+  const withApi = (changes: object) => ({
+    ...file,
+    services: { ...file.services, "api-1": { ...file.services["api-1"], ...changes } },
+  });
+  expect(faultsOf(withApi({ healthchek: {} }))).not.toEqual([]);
+  expect(faultsOf(withApi({ read_only: 7 }))).not.toEqual([]);
+  expect(faultsOf(withApi({ ports: "7070:7070" }))).not.toEqual([]);
+});
 
 // `docker compose` is not on every machine; where it is, it reads the file as well.
 const hasCompose = spawnSync("docker", ["compose", "version"]).status === 0;

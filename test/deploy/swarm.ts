@@ -133,6 +133,7 @@ export class DeployedSwarm {
       .replace("/etc/nats", join(this.folder, "nats"))
       .replace("/etc/murmur/ca.crt", join(this.folder, "certs/ca.crt"))
       .replace("/etc/murmur", DEPLOY)
+      .replace("/app/workflows", join(DEPLOY, "workflows"))
       .replace(/^"\/data"$/, JSON.stringify(join(this.folder, service)));
   }
 }

@@ -37,6 +37,8 @@ export const WRONG_VALUES: readonly WrongValues[] = [
   { base: "small", values: { api: { enabled: "yes" } }, names: ["/api/enabled"] },
   { base: "small", values: { api: { tokenSecret: { name: "" } } }, names: ["/api/tokenSecret/name"] },
   { base: "small", values: { api: { tokenSecret: { name: "Token" } } }, names: ["/api/tokenSecret/name"] },
+  { base: "small", values: { api: { tokensSecret: { name: "Api" } } }, names: ["/api/tokensSecret/name"] },
+  { base: "small", values: { api: { tokensSecret: { file: "x" } } }, names: ["/api/tokensSecret", "file"] },
   { base: "small", values: { api: { ingress: { hosts: ["https://a"] } } }, names: ["/api/ingress/hosts/0"] },
   { base: "small", values: { api: { ingress: { path: "v1" } } }, names: ["/api/ingress/path"] },
   { base: "small", values: { prefix: "Murmur" }, names: ["/prefix"] },
