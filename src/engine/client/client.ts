@@ -1,6 +1,6 @@
 // The client of workflows: starts runs, sends commands, and reads logs. A command is judged by an engine before it is stored; the reply comes
 // when it is stored, so it survives everything after that.
-import { type Chance, type Clock, newId, sleep, systemChance } from "../../base/index.ts";
+import { type Chance, type Clock, newId, sleep, systemChance, untilAborted } from "../../base/index.ts";
 import {
   canonicalJson,
   createSubjects,
@@ -28,8 +28,6 @@ import { readSummary } from "../stores/summary.ts";
 
 /** How long a caller waits for an engine's judgement, in ms. */
 const JUDGEMENT_TIMEOUT_MS = 5_000;
-/** The time between two looks for a result while its announcement does not come, in ms. */
-const RECHECK_END_MS = 10_000;
 /** The most runs of one list. */
 export const MAX_LISTED_RUNS = 10_000;
 /** The most logs that one list looks at: a swarm with more has another place for its history. */
@@ -103,11 +101,15 @@ export class WorkflowClient {
   readonly #transport: Transport;
   readonly #subjects: Subjects;
   readonly #clock: Clock;
-  readonly #tasks: Pick<TaskClient, "locate">;
+  readonly #tasks: Pick<TaskClient, "locate" | "expect">;
   readonly #logs: LogStore;
   readonly #commands: CommandStore;
 
-  constructor(parts: { transport: Transport; tasks: Pick<TaskClient, "locate">; chance?: Chance }) {
+  constructor(parts: {
+    transport: Transport;
+    tasks: Pick<TaskClient, "locate" | "expect">;
+    chance?: Chance;
+  }) {
     const { transport, tasks, chance = systemChance } = parts;
     this.#transport = transport;
     this.#tasks = tasks;
@@ -335,31 +337,21 @@ export class WorkflowClient {
     const stop = new AbortController();
     const cancelTimer =
       timeoutMs === undefined ? () => undefined : this.#clock.after(timeoutMs, () => stop.abort(late));
-    const ended = Promise.withResolvers<Result>();
-    const subscription = this.#transport.bus.subscribe(
-      this.#subjects.filters.doneOfTask(WORKFLOW_CAPABILITY, id),
-      (message) => {
-        unpackResult(message, this.#transport.blobs).then(
-          (value) => ended.resolve(readResult(value)),
-          () => undefined, // The next look reads it.
-        );
-      },
-    );
+    // Before the start, so that the subscription misses no end.
+    const wait = this.#tasks.expect({ capability: WORKFLOW_CAPABILITY, taskId: id });
+    wait.result.catch(() => undefined);
     const until = signal === undefined ? stop.signal : AbortSignal.any([signal, stop.signal]);
     try {
       const isNew = await begin();
-      for (let isFirst = true; ; isFirst = false) {
-        const stored = isFirst && isNew ? null : await this.#readResult(id);
+      if (!isNew) {
+        const stored = await this.#readResult(id);
         if (stored !== null) return stored;
-        if (isFirst && !isNew) await this.#requireRun(id);
-        const pause = sleep(RECHECK_END_MS, { clock: this.#clock, signal: until }).then(() => null);
-        const found = await Promise.race([ended.promise, pause]);
-        if (found !== null) return found;
+        await this.#requireRun(id);
       }
+      return await untilAborted(wait.result, until);
     } finally {
       cancelTimer();
-      subscription.close();
-      stop.abort();
+      wait.close();
     }
   }
 

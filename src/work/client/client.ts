@@ -31,7 +31,7 @@ import { createTaskPurge, type TaskPurge } from "./purge.ts";
 import { createTaskReader, type TaskReader } from "./reader.ts";
 import { type SettledStep, type StepSettlement, settleStep } from "./settle.ts";
 import { type SubmitOptions, Submitter } from "./submit.ts";
-import { ResultWaiter } from "./waiter.ts";
+import { type ResultWait, ResultWaiter } from "./waiter.ts";
 
 /** The options of a wait for a result. */
 export interface WaitOptions {
@@ -61,6 +61,11 @@ export interface TaskClient extends TaskReader {
    * @throws SwarmError `timeout`, `not_found`.
    */
   result(taskId: string, options?: WaitOptions): Promise<Result>;
+  /**
+   * Waits for the result of a task or workflow that may not be there yet; nothing is read before the first announcement or the first look
+   * after some seconds. The caller closes the wait.
+   */
+  expect(at: { capability: string; taskId: string }): ResultWait;
   /**
    * Cancels one task. Only the office knows open ballots. So if the office has no holder, the call waits for the next
    * one.
@@ -141,6 +146,7 @@ export function createTaskClient(parts: {
     submit,
     run,
     result,
+    expect: ({ capability, taskId }) => waiter.wait(capability, taskId),
     cancel: (taskId, options) => cancelTask(cancelling, taskId, options),
     cancelScope: (scope) => cancelScope(cancelling, scope),
     cancelQuestions: (ballot) => cancelQuestions(cancelling, ballot),
