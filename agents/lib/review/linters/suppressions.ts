@@ -53,18 +53,45 @@ const COMPILER_KINDS: ReadonlySet<string> = new Set([
   "unresolved-import",
 ]);
 
-/** The options of JSHint that switch off a rule: https://jshint.com/docs/options/ */
+/** The options of JSHint that switch off a rule, for the whole file: https://jshint.com/docs/options/ */
 const JSHINT_OPTIONS: readonly { option: RegExp; kind: string }[] = [
   { option: /\bunused\s*:\s*false/, kind: "unused-variable" },
+  { option: /-W098\b/, kind: "unused-variable" },
   { option: /\bevil\s*:\s*true/, kind: "code-injection" },
   { option: /\bdebug\s*:\s*true/, kind: "debugger-statement" },
   { option: /\bwithstmt\s*:\s*true/, kind: "with-statement" },
   { option: /\bshadow\s*:\s*true/, kind: "redeclaration" },
-  { option: /-W004\b/, kind: "redeclaration" },
-  { option: /-W027\b/, kind: "unreachable-code" },
-  { option: /-W086\b/, kind: "case-fallthrough" },
-  { option: /-W098\b/, kind: "unused-variable" },
+  { option: /\bnotypeof\s*:\s*true/, kind: "invalid-typeof" },
+  { option: /\bproto\s*:\s*true/, kind: "no-proto" },
+  { option: /\belision\s*:\s*true/, kind: "sparse-array" },
+  { option: /\bboss\s*:\s*true/, kind: "no-cond-assign" },
 ];
+
+/**
+ * The warnings of JSHint that mean a kind of the review, by number: `-W054` switches one off from its line on, `+W054` on again.
+ * https://github.com/jshint/jshint/blob/main/src/messages.js
+ */
+const JSHINT_WARNINGS: Readonly<Record<string, readonly string[]>> = {
+  W004: ["redeclaration"],
+  W019: ["nan-comparison"],
+  W020: ["global-assignment"],
+  W021: ["function-assignment", "class-assignment"],
+  W022: ["caught-error-assignment"],
+  W027: ["unreachable-code"],
+  W054: ["code-injection"],
+  W061: ["code-injection"],
+  W063: ["global-object-call"],
+  W066: ["code-injection"],
+  W075: ["duplicate-key", "duplicate-member"],
+  W079: ["redeclaration", "global-assignment"],
+  W084: ["no-cond-assign"],
+  W085: ["with-statement"],
+  W086: ["case-fallthrough"],
+  W087: ["debugger-statement"],
+  W103: ["no-proto"],
+  W122: ["invalid-typeof"],
+  W128: ["sparse-array"],
+};
 
 /** Rules of TSLint with another name than ESLint's. */
 const TSLINT_RULES: Readonly<Record<string, string>> = {
@@ -152,10 +179,13 @@ function apply({ word, isBlock, rest, line, lastLine }: Directive, silences: Sil
     if (block === "line") silences.at("all", line, line);
     else if (block === "start") silences.open("all", line);
     else if (block === "end") silences.close("all", line);
-    else
+    else {
       silences.everywhere(
         new Set(JSHINT_OPTIONS.filter(({ option }) => option.test(rest)).map(({ kind }) => kind)),
       );
+      silences.open(jshintKinds(rest, "-"), line);
+      silences.close(jshintKinds(rest, "+"), line);
+    }
   } else if (word.startsWith("@ts-")) silences.at(COMPILER_KINDS, lastLine + 1, lastLine + 1);
   // The declarations below hold for the whole file.
   else if (word === "exported") {
@@ -171,6 +201,14 @@ function apply({ word, isBlock, rest, line, lastLine }: Directive, silences: Sil
     silences.everywhere(kindsOf("review-eslint", offRules(rules), true));
     silences.allow(readOptions(rules));
   }
+}
+
+/** The kinds of the warnings that a comment of JSHint names with this sign. */
+function jshintKinds(options: string, sign: "-" | "+"): ReadonlySet<string> {
+  const named = options.matchAll(/([-+])(W\d{3})\b/g);
+  return new Set(
+    [...named].flatMap(([, given, warning = ""]) => (given === sign ? (JSHINT_WARNINGS[warning] ?? []) : [])),
+  );
 }
 
 function offRules(rules: string): string[] {
