@@ -11,6 +11,9 @@ export interface IdiomReport {
   text: string;
   /** The line's text. */
   source: string;
+  /** The lines of the text, and the line of the report, from 1. */
+  lines: readonly string[];
+  line: number;
 }
 
 /** A meaning that the rule of a kind does not know. */
@@ -56,6 +59,21 @@ const ACTS_ON_IMPORT: readonly RegExp[] = [
   /^(?:@nomiclabs|@nomicfoundation|@openzeppelin)\/hardhat-/,
 ];
 
+/** The most lines of an assignment that is read: a wrapped error has a message and a cause. */
+const MAX_ASSIGNMENT_LINES = 8;
+
+/**
+ * True when the line assigns a name a value that is made of the same name: `error = new TypeError(message, { cause: error })`,
+ * `error = error || window.event`. The old value is not lost.
+ */
+function keepsOldValue({ source, lines, line }: IdiomReport): boolean {
+  const assigned = /(?<![\w$.])([\w$]{1,100})\s{0,20}(?:\|\|=|&&=|\?\?=|=(?![=>]))(.*)$/.exec(source);
+  if (assigned === null) return false;
+  const [, name = "", rest = ""] = assigned;
+  const value = [rest, ...lines.slice(line, line + MAX_ASSIGNMENT_LINES)].join("\n").split(/;|\n\s*\n/, 1)[0];
+  return new RegExp(`(?<![\\w$.])${name.replaceAll("$", "\\$")}(?![\\w$]|\\s*:)`).test(value ?? "");
+}
+
 /**
  * The idioms, each met in public repositories (docs/review.md):
  * - In Svelte without runes, `list = list` tells the compiler that the list has changed (https://svelte.dev/docs/svelte/legacy-let).
@@ -63,8 +81,10 @@ const ACTS_ON_IMPORT: readonly RegExp[] = [
  * - An example keeps a result in a name to show its value, often in a comment below.
  * - A test of types declares names for the compiler alone.
  * - An import that runs a module needs no name; its name is a habit, and without the import the program breaks.
+ * - A caught error that is wrapped, or made uniform, keeps its name: `e = new TypeError(e.message)`.
  */
 const IDIOMS: readonly Idiom[] = [
+  { kind: "caught-error-assignment", isMeant: keepsOldValue },
   {
     kind: "self-assignment",
     isMeant: ({ file, text }) => file.endsWith(".svelte") && !RUNE.test(text),

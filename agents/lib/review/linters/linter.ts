@@ -4,7 +4,7 @@ import { realpath, stat } from "node:fs/promises";
 import { dirname, join, relative } from "node:path";
 import type { AnalysisTools, Linter, RawFinding, ReviewInput, ReviewOutput, Unjudged } from "../contract.ts";
 import { anchorOf, isInside, isMissing, linesOf, note, oneLine, onePerFile, readReviewed } from "../files.ts";
-import { kindOfRule } from "../kinds.ts";
+import { kindOfRule, knownKind } from "../kinds.ts";
 import { confineTools } from "../sandbox.ts";
 import { isComponent } from "../scripts.ts";
 import { IS_TEMPLATE, isFlow, isTemplate, parseText } from "../syntax.ts";
@@ -314,8 +314,7 @@ async function toFindings(
     }
     const isSilenced = readSuppressions(text);
     const lines = linesOf(text);
-    const isUnused = ({ rule, isError }: LintMessage) =>
-      kindOfRule(spec.capability, rule, isError).kind === "unused-variable";
+    const isUnused = ({ rule }: LintMessage) => knownKind(spec.capability, rule) === "unused-variable";
     const isEarly = ({ rule }: LintMessage) => rule.endsWith(EARLY_USE);
     const isHoisted = ofFile.some(isEarly) ? await hoistedIn(file, text) : () => false;
     const isUsed = ofFile.some(isUnused) ? await usedElsewhere(file, text, jsx) : () => false;
@@ -324,9 +323,15 @@ async function toFindings(
       const kind = kindOfRule(spec.capability, rule, isError);
       const source = lines[line - 1] ?? "";
       if (!ownRules && isExtra(spec.capability, { kind: kind.kind, message, source })) continue;
-      if (isIdiom({ kind: kind.kind, file, text, source })) continue;
+      if (isIdiom({ kind: kind.kind, file, text, source, lines, line })) continue;
       const names = kind.kind === "unused-variable" ? unusedNames(found, lines) : [];
-      const facts = { names, source, above: lines.slice(Math.max(0, line - 4), line - 1).join("\n") };
+      const facts = {
+        names,
+        source,
+        get above() {
+          return lines.slice(Math.max(0, line - 4), line - 1).join("\n");
+        },
+      };
       if (isSilenced(kind.kind, line, facts) || isUsed(names, line)) continue;
       if (isEarly(found) && isHoisted(found, lines)) continue;
       findings.push({
@@ -366,4 +371,13 @@ function isLegal(spec: LinterSpec, text: string, message: string): boolean {
 /** Turns a linter's path, absolute or starting with `./`, into a path relative to `cwd`. */
 export function fromCwd(cwd: string, path: string): string {
   return relative(cwd, join(path.startsWith("/") ? "/" : cwd, path));
+}
+
+/** Makes {@link fromCwd} for the messages of one run: it remembers the last path, because the messages of a file follow each other. */
+export function placer(cwd: string): (path: string) => string {
+  let last = { path: "", file: "" };
+  return (path) => {
+    if (path !== last.path) last = { path, file: fromCwd(cwd, path) };
+    return last.file;
+  };
 }
