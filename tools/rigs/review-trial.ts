@@ -9,6 +9,8 @@ import {
   architecture,
   docs,
   performance as performanceAnalysis,
+  REVIEW_CAPABILITIES,
+  type ReviewCapability,
   security,
   tests,
 } from "../../agents/lib/review/index.ts";
@@ -37,6 +39,11 @@ A label file has one JSON object a line: {"file", "line", "kind", "verdict": "us
       type: "paths",
       value: "DIR",
       about: "keeps each report there, and takes kept reports instead of a review",
+    },
+    only: {
+      type: "names",
+      names: REVIEW_CAPABILITIES,
+      about: "just these analysers; the import graph alone takes a second for a repository",
     },
     murmur: { type: "switch", about: "reviews with `./murmur review --json`" },
     shown: { type: "switch", about: "counts and samples only the findings that the text report can show" },
@@ -188,14 +195,20 @@ async function reviewHere(directory: string): Promise<ReviewReport> {
     "review-tests": tests,
     "review-docs": docs,
   });
-  return await runReview(swarm, { directory });
+  return await runReview(swarm, { directory, only: chosenAnalysers() });
+}
+
+/** The analysers that the user names; undefined for all, because ESLint is a referee only then. */
+function chosenAnalysers(): readonly ReviewCapability[] | undefined {
+  const chosen = flags.names("only") as readonly ReviewCapability[];
+  return chosen.length === REVIEW_CAPABILITIES.length ? undefined : chosen;
 }
 
 async function reviewWithMurmur(directory: string): Promise<ReviewReport> {
   const launcher = join(import.meta.dirname, "../../murmur");
   const { stdout } = await promisify(execFile)(
     launcher,
-    ["review", directory, "--json"],
+    ["review", directory, "--json", ...(chosenAnalysers() ?? []).flatMap((name) => ["--only", name])],
     // From another directory, so that a swarm of this checkout is not used.
     { cwd: directory, timeout: MURMUR_LIMIT_MS, maxBuffer: MURMUR_OUTPUT_BYTES },
   );

@@ -1,7 +1,7 @@
 // Reads the reviewed files, within a size limit and never outside the directory, not even through a link. Also makes the
 // anchors of findings. Leaves the choice of files to the planner.
 import { createHash } from "node:crypto";
-import { closeSync, constants, fstatSync, openSync, readSync, realpathSync } from "node:fs";
+import { closeSync, constants, fstatSync, openSync, readSync, realpathSync, statSync } from "node:fs";
 import { isAbsolute, join, relative } from "node:path";
 import { setImmediate } from "node:timers/promises";
 import {
@@ -140,6 +140,16 @@ const MISSING: ReadonlySet<unknown> = new Set([
   "ENODEV",
 ]);
 
+/** Names the present state of a file, for an answer that is kept: another state has another name. */
+export function stateOf(path: string): string {
+  try {
+    const { ino, size, mtimeMs } = statSync(path);
+    return `${ino} ${size} ${mtimeMs}`;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code ?? "error";
+  }
+}
+
 /** True for the error of a file that cannot be opened: there is nothing to review. */
 export function isMissing(error: unknown): boolean {
   return error instanceof Error && "code" in error && MISSING.has(error.code);
@@ -164,7 +174,7 @@ export function isTest(file: string): boolean {
 
 /** True for files that the type checker tests and no runner runs: tsd, dtslint, tstyche, vitest's `typecheck`. */
 export function isTypeTest(file: string): boolean {
-  return /(?:[.-](?:test|spec)-d|\.tst)\.[cm]?tsx?$|(?:^|\/)(?:test-d|type-?tests?|typings?-?tests?|dts-?(?:tests?|lint)?|tsd)\//.test(
+  return /(?:[.-](?:test|spec)-d|\.tst)\.[cm]?tsx?$|(?:^|\/)(?:test-d|type-?tests?|typings?-?tests?|dts-?(?:tests?|lint)?|tsd)\/|(?:^|\/)(?:types?|typings)\/tests?(?:[-.][\w-]+)?\.tsx?$/.test(
     file,
   );
 }

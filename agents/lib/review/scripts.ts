@@ -20,8 +20,26 @@ export interface Script {
 const MAX_TAG_CHARACTERS = 2_000;
 const JAVASCRIPT_TYPE = /^(?:module|(?:text|application)\/(?:javascript|typescript|ecmascript))$/i;
 
+/** A page that mdsvex or a plugin like it compiles: `post.md.svelte`. It shows code between fences. */
+const MARKDOWN_COMPONENT = /\.(?:mdx?|markdown|svx)\.(?:vue|svelte|astro)$/;
+const FENCE = /^[ \t]{0,20}(`{3,20}|~{3,20})/;
+
+/** Blanks the code between the fences of a page, which shows it and does not run it. Offsets and lines stay the same. */
+function withoutFences(text: string): string {
+  let fence = "";
+  const lines = text.split("\n").map((line) => {
+    const mark = FENCE.exec(line)?.[1] ?? "";
+    const isInside = fence !== "" || mark !== "";
+    if (fence === "") fence = mark;
+    else if (mark.startsWith(fence)) fence = "";
+    return isInside ? line.replace(/[^\r]/g, " ") : line;
+  });
+  return fence === "" ? lines.join("\n") : text;
+}
+
 /** Returns the scripts of a component: the code between its script tags, and the code above the template of an Astro file. */
-export function scriptOf(file: string, text: string): Script {
+export function scriptOf(file: string, whole: string): Script {
+  const text = MARKDOWN_COMPONENT.test(file) ? withoutFences(whole) : whole;
   const isAstro = file.endsWith(".astro");
   const parts: string[] = [];
   const langs = new Set<string>(isAstro ? ["ts"] : []);

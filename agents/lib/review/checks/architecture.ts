@@ -2,7 +2,7 @@
 // Distinguishes type-only imports, because the compiler removes them.
 import { posix } from "node:path";
 import type { Analysis, RawFinding, Severity } from "../contract.ts";
-import { anchorOf, isDeclaration, isTest, note, oneLine, targetOf } from "../files.ts";
+import { anchorOf, isDeclaration, isTest, isTypeTest, note, oneLine, targetOf } from "../files.ts";
 import {
   CONFIG_NAME,
   ENTRY_NAME,
@@ -157,9 +157,10 @@ function unresolved({ graph, packages }: Project): RawFinding[] {
   return [...graph.values()].flatMap(({ file, imports }) =>
     isSupport(file) || isCopied(file, declaredAbove(file, packages))
       ? []
-      : imports.flatMap(({ specifier, resolution, optional, line }) => {
+      : imports.flatMap(({ specifier, resolution, typeOnly, optional, line }) => {
           if (resolution.state !== "missing" || optional) return [];
-          const message = `No file matches the import "${specifier}", so this module cannot be loaded. Fix the path, or commit the missing file.`;
+          const effect = typeOnly ? "the compiler does not know its types" : "this module cannot be loaded";
+          const message = `No file matches the import "${specifier}", so ${effect}. Fix the path, or commit the missing file.`;
           return [
             finding({
               kind: "unresolved-import",
@@ -215,9 +216,14 @@ function orphans({ graph, packages, named }: Project): RawFinding[] {
     for (const loaded of loads) used.add(loaded);
   }
   const judged = [...graph.values()].filter(
-    ({ file, imports, hasValues }) =>
+    ({ file, imports, hasValues, isDecorated }) =>
       // Frameworks find components by their folder, or by their name in a template.
-      imports.length > 0 && hasValues && !isComponent(file) && !isSupport(file) && !isEntry(file, packages),
+      imports.length > 0 &&
+      hasValues &&
+      !isComponent(file) &&
+      !isSupport(file) &&
+      !isEntry(file, packages) &&
+      !(isDecorated && !importsDecorated(declaredAbove(file, packages))),
   );
   const unused = judged.filter(({ file, isProgram }) => !isProgram && !used.has(file));
   if (unused.length > FEW_ORPHANS && unused.length > MAX_ORPHAN_SHARE * judged.length) {
@@ -235,6 +241,11 @@ function orphans({ graph, packages, named }: Project): RawFinding[] {
       anchor: "orphan",
     }),
   );
+}
+
+/** True when the framework of the project finds decorated classes by imports alone. Others scan folders for them. */
+function importsDecorated(names: readonly string[]): boolean {
+  return names.some((name) => /^@(?:angular|nestjs)\/core$/.test(name));
 }
 
 /** True for the first module of a program, and for files that a framework loads by their place. */
@@ -259,7 +270,12 @@ function declaredAbove(file: string, packages: Packages): string[] {
 /** True for tests, tools, examples, declarations and configurations: tools start them, and they have their own installation. */
 function isSupport(file: string): boolean {
   return (
-    isTest(file) || isAside(file) || isDeclaration(file) || CONFIG_NAME.test(file) || TOOL_FOLDER.test(file)
+    isTest(file) ||
+    isTypeTest(file) ||
+    isAside(file) ||
+    isDeclaration(file) ||
+    CONFIG_NAME.test(file) ||
+    TOOL_FOLDER.test(file)
   );
 }
 

@@ -37,6 +37,8 @@ export function pathsIn(text: string): Set<string> {
   }
   for (const [, , quoted = ""] of text.matchAll(QUOTED)) {
     if (/[/*]/.test(quoted) && !/[\s<>|]/.test(quoted)) found.add(quoted);
+    // A program that writes a program: `source += 'const a = require("./a");'`.
+    else if (/["'`]/.test(quoted)) for (const specifier of looseImports(quoted)) found.add(specifier);
   }
   return found;
 }
@@ -94,8 +96,9 @@ export class Hints {
       const source = /\.\w+$/.test(bare) ? findSource(this.#listing, base, bare) : null;
       if (source !== null) found.push(source);
     }
-    if (found.length > 0 || !/\.\w+$/.test(bare)) return found;
     const tail = bare.replace(/^(?:\.{1,2}\/)+/, "").replace(/\.[^./]+$/, "");
+    // Without an extension, two folders and a name must agree.
+    if (found.length > 0 || (!/\.\w+$/.test(bare) && !/[^/]\/[^/]+\/[^/]/.test(tail))) return found;
     return this.#listing
       .byStem(stemOf(tail))
       .filter((file) => `/${file.replace(/\.[^./]+$/, "")}`.endsWith(`/${tail}`));

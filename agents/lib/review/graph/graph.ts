@@ -1,11 +1,12 @@
 // Reads the import graph of the reviewed files: imports of values, imports of types only, unresolved imports, and the files that are
 // named without an import. The architecture and the tests analysis share it.
 import { createHash } from "node:crypto";
-import { existsSync, statSync } from "node:fs";
+import { existsSync } from "node:fs";
 import { realpath } from "node:fs/promises";
 import { join, posix } from "node:path";
 import type { AnalysisTools, ReviewInput, Unjudged } from "../contract.ts";
-import { isCode, isDeclaration, readInside } from "../files.ts";
+import { isCode, isDeclaration, readInside, stateOf } from "../files.ts";
+import { Kept } from "../kept.ts";
 import { IgnoreList, parseIgnore } from "../patterns/ignore.ts";
 import { isComponent } from "../scripts.ts";
 import { child, children, eachSource, type Source, type SyntaxNode } from "../syntax.ts";
@@ -23,7 +24,6 @@ import { CONFIG_NAME } from "./conventions.ts";
 import { allTextsOf, type Data, parseJsonc } from "./data.ts";
 import { Hints, isEvidence, looseImports, MAX_EVIDENCE_BYTES, pathsIn, READS_FOLDERS } from "./evidence.ts";
 import { importsOf, type RawImport } from "./imports.ts";
-import { Kept } from "./kept.ts";
 import { type Listing, listFiles } from "./listing.ts";
 import { isManifest, Packages, readPackage } from "./packages.ts";
 import { type Resolution, Resolver } from "./resolve.ts";
@@ -42,8 +42,10 @@ export interface Module {
   loads: ReadonlySet<string>;
   /** True when code is left after compilation. A module of types alone cannot be part of a cycle at run time. */
   hasValues: boolean;
-  /** True when the file starts with `#!`: people run it by hand. */
+  /** True for a file that people or tools run: it starts with `#!`, or has nothing that another module could use. */
   isProgram: boolean;
+  /** True when a class at the top is decorated: many frameworks find such classes by a scan of folders. */
+  isDecorated: boolean;
   /** The number of non-blank lines. */
   lines: number;
 }
@@ -67,7 +69,7 @@ interface ReadSource {
   patterns: readonly string[];
   paths: ReadonlySet<string>;
   readsFolders: boolean;
-  facts: Pick<Module, "hasValues" | "isProgram" | "lines">;
+  facts: Pick<Module, "hasValues" | "isProgram" | "isDecorated" | "lines">;
 }
 
 /** True for files that the graph reads besides code: they name code, or say how names are resolved. */
@@ -95,15 +97,6 @@ function keyOf({ directory, files, context = [] }: ReviewInput): string {
     name.update(`${stateOf(join(directory, file))}\n`);
   }
   return name.digest("hex");
-}
-
-function stateOf(path: string): string {
-  try {
-    const { ino, size, mtimeMs } = statSync(path);
-    return `${ino} ${size} ${mtimeMs}`;
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code ?? "error";
-  }
 }
 
 async function buildProject(
@@ -227,10 +220,28 @@ function readSource(source: Source): ReadSource {
       hasValues:
         isComponent(source.file) ||
         (!isDeclaration(source.file) && children(source.program, "body").some(isValue)),
-      isProgram: source.text.startsWith("#!"),
+      isProgram: source.text.startsWith("#!") || !hasExports(source),
+      isDecorated: children(source.program, "body").some(isDecoratedClass),
       lines: source.text.split("\n").filter((line) => line.trim() !== "").length,
     },
   };
+}
+
+/** The words of an export in CommonJS, in AMD, or into a global object. */
+const OTHER_EXPORT =
+  /\bexports\b|\bdefine\s*\(|\bmodule\b|\b(?:window|global|globalThis|self|root|this)\s*[.[]/;
+
+/** True when another module could use a value of this one. */
+function hasExports({ module, text }: Source): boolean {
+  return module.staticExports.length > 0 || OTHER_EXPORT.test(text);
+}
+
+function isDecoratedClass(statement: SyntaxNode): boolean {
+  const declared = child(statement, "declaration") ?? statement;
+  return (
+    declared.type === "ClassDeclaration" &&
+    [declared, statement].some((node) => children(node, "decorators").length > 0)
+  );
 }
 
 /** The patterns of a configuration choose files to check, to format or to publish. That is no use of them. */
@@ -267,7 +278,7 @@ function toModule(source: ReadSource, rooms: Rooms & { known: ReadonlySet<string
   });
   const bases = basesOf(source.file, packages);
   for (const path of [...source.paths, ...source.patterns]) {
-    for (const file of hints.filesOf(path, bases)) loads.add(file);
+    for (const file of [...hints.filesOf(path, bases), ...packages.filesNamed(path)]) loads.add(file);
   }
   if (source.readsFolders) {
     const own = posix.dirname(source.file);
@@ -285,6 +296,8 @@ function merge(a: Module, b: Module): Module {
     imports: [...a.imports, ...b.imports],
     loads: new Set([...a.loads, ...b.loads]),
     hasValues: a.hasValues || b.hasValues,
+    isProgram: a.isProgram && b.isProgram,
+    isDecorated: a.isDecorated || b.isDecorated,
     lines: Math.max(a.lines, b.lines),
   };
 }
@@ -297,7 +310,7 @@ function basesOf(file: string, packages: Packages): string[] {
 /** The files that manifests, pages, workflows and configurations name. */
 function namedFiles(
   texts: ReadonlyMap<string, string>,
-  { resolver, hints, packages, configs }: Rooms & { configs: ReadonlyMap<string, TsConfig> },
+  { resolver, hints, packages, configs, listing }: Rooms & { configs: ReadonlyMap<string, TsConfig> },
 ): Set<string> {
   const named = new Set<string>();
   const add = (files: Iterable<string>) => {
@@ -318,6 +331,8 @@ function namedFiles(
         if (/[./*]/.test(word)) add(hints.filesOf(word, [one.folder, "."]));
       }
     }
+    for (const path of one.published)
+      add(listing.filesBelow(posix.join(one.folder, path).replace(/\/$/, "")));
     const main = packages.mainOf(one.folder);
     if (main !== null) named.add(main);
   }
@@ -329,7 +344,9 @@ function namedFiles(
     const bases = basesOf(file, packages);
     // A page of documentation describes files; its imports alone use them.
     const paths = /\.mdx?$/.test(file) ? [] : pathsIn(text);
-    for (const path of paths) if (!path.includes("*")) add(hints.filesOf(path, bases));
+    for (const path of paths) {
+      if (!path.includes("*")) add([...hints.filesOf(path, bases), ...packages.filesNamed(path)]);
+    }
     if (/\.jsonc?$/.test(file)) continue;
     for (const specifier of looseImports(text)) {
       const found = resolver.resolve(file, specifier);

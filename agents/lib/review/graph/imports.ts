@@ -35,9 +35,15 @@ export function importsOf(source: Source): SourceImports {
   const { module, text, lineAt } = source;
   const imports: RawImport[] = [];
   const patterns: string[] = [];
+  const typeStatements = new Set(
+    children(source.program, "body").flatMap(({ start, importKind, exportKind }) =>
+      importKind === "type" || exportKind === "type" ? [start] : [],
+    ),
+  );
   for (const { moduleRequest, entries, start } of module.staticImports) {
-    // `import "x"` has no entries and runs the module; the compiler removes `import type` and imports of types alone.
-    const typeOnly = entries.length > 0 && entries.every(({ isType }) => isType);
+    // `import "x"` has no entries and runs the module; the compiler removes `import type {}` and imports of types alone.
+    const typeOnly =
+      typeStatements.has(start) || (entries.length > 0 && entries.every(({ isType }) => isType));
     imports.push({
       specifier: moduleRequest.value,
       typeOnly,
@@ -50,7 +56,7 @@ export function importsOf(source: Source): SourceImports {
     const from = entries.filter(({ moduleRequest }) => moduleRequest !== null);
     const specifier = from[0]?.moduleRequest?.value;
     if (specifier === undefined) continue;
-    const typeOnly = from.every(({ isType }) => isType);
+    const typeOnly = typeStatements.has(start) || from.every(({ isType }) => isType);
     imports.push({ specifier, typeOnly, lazy: false, optional: false, line: lineAt(start) });
   }
   if (!/\brequire\b|\bimport\s*\(|\bimport\.meta|\bimport\s+\w+\s*=|\bmock\s*\(/.test(text))

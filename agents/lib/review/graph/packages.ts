@@ -16,9 +16,11 @@ export interface Package {
   /** The commands of its scripts. */
   scripts: readonly string[];
   exports: Data;
+  /** The folders and files that users get beside the entries: `files`, without folders of sources. */
+  published: readonly string[];
   imports: Data;
   mains: readonly string[];
-  /** True for deno.json: bare names come from its import map. */
+  /** True for deno.json and for other import maps: they answer bare names. */
   isDeno: boolean;
   manifest: Readonly<Record<string, Data>>;
 }
@@ -59,7 +61,10 @@ export function readPackage(file: string, text: string): Package | null {
   if (typeof data !== "object" || data === null || Array.isArray(data)) return null;
   const base = posix.basename(file).replace(/\.jsonc?$/, "");
   const isDeno = base !== "package" && base !== "bower" && base !== "component";
-  const importMap = isDeno ? fieldsOf(data.imports) : {};
+  // Node's own `imports` begin with `#`. Other keys are an import map, which a page or Deno reads from any JSON file.
+  const importMap = Object.fromEntries(
+    Object.entries(fieldsOf(data.imports)).filter(([key]) => !key.startsWith("#")),
+  );
   const declared = [
     ...DEPENDENCY_FIELDS.flatMap((field) => Object.keys(fieldsOf(data[field]))),
     ...DEPENDENCY_FIELDS.flatMap((field) => Object.keys(fieldsOf(fieldsOf(data.jspm)[field]))),
@@ -67,6 +72,8 @@ export function readPackage(file: string, text: string): Package | null {
     ...Object.keys(importMap).map((key) => key.replace(/\/$/, "")),
     // `"browser": { "fs": false, "lib": "./shim.js" }` replaces packages, and `engines.vscode` gives the module vscode.
     ...Object.keys(fieldsOf(data.browser)),
+    // The page gives these: https://github.com/thlorenz/browserify-shim
+    ...Object.keys(fieldsOf(data["browserify-shim"])),
     ...Object.keys(fieldsOf(data.engines)),
   ];
   const mains = MAIN_FIELDS.flatMap((field) => textsOf(data[field]));
@@ -78,9 +85,10 @@ export function readPackage(file: string, text: string): Package | null {
     named: [...mains, ...allTextsOf(others), ...Object.keys(fieldsOf(data.browser))],
     scripts: allTextsOf(scripts),
     exports: data.exports,
+    published: textsOf(data.files).filter((path) => !/[*!]|^(?:\.\/)?(?:src|sources?|\.?\/?$)/.test(path)),
     imports: data.imports,
     mains,
-    isDeno,
+    isDeno: isDeno || Object.keys(importMap).length > 0,
     manifest: data,
   };
 }
@@ -110,6 +118,14 @@ export class Packages {
 
   byName(name: string): Package | undefined {
     return this.#byName.get(name);
+  }
+
+  /** The file that a text names by a package of this repository and a path in it: `my-plugin/hooks/start`. None for other texts. */
+  filesNamed(path: string): string[] {
+    const name = packageNameOf(path);
+    const one = name === null || name === path ? undefined : this.#byName.get(name);
+    const found = one === undefined || name === null ? null : this.resolve(one, path.slice(name.length + 1));
+    return found === null ? [] : [found];
   }
 
   /** The file that a folder's own package.json names as its entry; null without one. */

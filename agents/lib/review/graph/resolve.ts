@@ -169,7 +169,9 @@ export class Resolver {
         ? { state: "file", to: guess }
         : { state: "unsure", maybe: guesses };
     }
-    if (name === null || guess !== undefined) return { state: "unsure", maybe: guesses };
+    // npm accepts no new name with a capital letter, so this is a name that a bundler gives: https://docs.npmjs.com/cli/configuring-npm/package-json
+    if (name === null || guess !== undefined || /[A-Z]/.test(name))
+      return { state: "unsure", maybe: guesses };
     return { state: "package", name };
   }
 

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { Kept } from "../../../agents/lib/review/graph/kept.ts";
+import { Kept } from "../../../agents/lib/review/kept.ts";
 
 test("a question is answered once, also while its answer is made, and another question takes its place", async () => {
   const kept = new Kept<string>();
@@ -25,4 +25,16 @@ test("the failure of one asker is not the failure of the next one", async () => 
   const second = kept.get("a", async () => "answer");
   await expect(first).rejects.toThrow("cancelled");
   expect(await second).toBe("answer");
+});
+
+test("with room for two answers, the one that was unused for the longest time goes", async () => {
+  const kept = new Kept<string>(2);
+  const made: string[] = [];
+  const ask = (key: string) =>
+    kept.get(key, async () => {
+      made.push(key);
+      return key;
+    });
+  for (const key of ["a", "b", "a", "c", "a", "b"]) await ask(key);
+  expect(made).toEqual(["a", "b", "c", "b"]);
 });
