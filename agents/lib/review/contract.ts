@@ -178,5 +178,7 @@ export interface AnalysisTools {
 export type Analysis = (input: ReviewInput, tools: AnalysisTools) => Promise<ReviewOutput>;
 
 function isRelativePath(path: string): boolean {
-  return !path.startsWith("/") && !path.includes("\0") && !path.split("/").includes("..");
+  if (path.startsWith("/") || path.includes("\0")) return false;
+  // Most paths have no two dots, and each finding has a path.
+  return !path.includes("..") || !path.split("/").includes("..");
 }

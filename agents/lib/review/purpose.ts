@@ -37,8 +37,22 @@ const SUPPORT: readonly { purpose: FilePurpose; path: RegExp }[] = [
   },
 ];
 
+/** The answers of {@link purposeOf} that are remembered: it is asked several times for each finding, and files have many findings. */
+const KNOWN = new Map<string, FilePurpose>();
+/** The most remembered answers: one for each file of the largest review. */
+const MAX_KNOWN = 20_000;
+
 /** Returns the purpose of a file. */
 export function purposeOf(file: string): FilePurpose {
+  const known = KNOWN.get(file);
+  if (known !== undefined) return known;
+  if (KNOWN.size >= MAX_KNOWN) KNOWN.clear();
+  const purpose = findPurpose(file);
+  KNOWN.set(file, purpose);
+  return purpose;
+}
+
+function findPurpose(file: string): FilePurpose {
   if (isVendored(file)) return "vendored";
   if (isTest(file)) return "test";
   return SUPPORT.find(({ path }) => path.test(file))?.purpose ?? "production";

@@ -8,10 +8,10 @@
 import { createHash } from "node:crypto";
 import type { Result } from "murmur-swarm";
 import { z } from "zod";
-import { type ReviewOutput, reviewOutputSchema } from "../../../agents/lib/review/index.ts";
+import type { ReviewOutput } from "../../../agents/lib/review/index.ts";
 import { resultSchema } from "../../../src/protocol/index.ts";
 import type { ScannedFile } from "../scan.ts";
-import type { ReviewPorts, ReviewTask } from "../tasks/index.ts";
+import { type ReviewPorts, type ReviewTask, readAnswer } from "../tasks/index.ts";
 import { Contents } from "./contents.ts";
 import type { EntryStore } from "./store.ts";
 
@@ -188,12 +188,10 @@ function isQuiet({ result, seats }: Entry): boolean {
 
 function outputOf({ status, output }: Result): Pick<ReviewOutput, "findings" | "unjudged"> | null {
   if (status !== "completed") return null;
-  const parsed = ANSWER.safeParse(output);
+  const isVote = typeof output === "object" && output !== null && "places" in output;
+  const parsed = readAnswer(output, isVote);
   return parsed.success ? parsed.data : null;
 }
-
-/** The part of every answer that the cache looks at; linters add their own fields. */
-const ANSWER = z.looseObject(reviewOutputSchema.pick({ findings: true, unjudged: true }).shape);
 
 /** The verdict of a ballot names the agents of its seats, which took no part in this review. */
 function withoutAgents({ verdict }: Result): Pick<Result, "verdict"> {

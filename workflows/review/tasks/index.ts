@@ -3,6 +3,7 @@
 //   const planned = planReview(scan.files, ["review-security", "review-docs"]);
 //   const outcomes = await submitAll(ports, planned, { files: 2, timeoutMs, taskTimeoutMs, signal, toTask, planSecond: () => [] });
 
+export { readAnswer } from "./answer.ts";
 export { capabilitiesOf, isLinter, MAX_TASK_BYTES, type PlannedTask, planReview } from "./plan.ts";
 export type { ReviewPorts, ReviewProgress, ReviewTask } from "./ports.ts";
 export { disputedFiles, planReferee, refereeOf } from "./referee.ts";

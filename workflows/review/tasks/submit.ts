@@ -2,14 +2,10 @@
 // I1: a task that fails, is lost or hangs costs its own findings only.
 // I2: the wait always ends: after `timeoutMs`, or earlier when no answer comes for twice `taskTimeoutMs`.
 import { type Result, SwarmError, toSwarmError } from "murmur-swarm";
-import {
-  type Linter,
-  lintOutputSchema,
-  type ReviewCapability,
-  reviewOutputSchema,
-} from "../../../agents/lib/review/index.ts";
+import type { Linter, ReviewCapability } from "../../../agents/lib/review/index.ts";
 import { type AgreedPlace, readVerdict } from "../ballot.ts";
 import type { Answer } from "../finding.ts";
+import { readAnswer } from "./answer.ts";
 import { capabilitiesOf, isLinter, type PlannedTask } from "./plan.ts";
 import type { ReviewPorts, ReviewProgress, ReviewTask } from "./ports.ts";
 
@@ -132,16 +128,12 @@ async function readBallot(
   return [{ ...first, agreed: readVerdict(verdict, linters) }, ...others];
 }
 
-/** The answer of an analyser that does not vote: it has no places that a ballot could leave uncounted. */
-const ownOutputSchema = reviewOutputSchema.transform((output) => ({ ...output, uncounted: [] as string[] }));
-
 function toOutcome(capability: ReviewCapability, files: readonly string[], result: Result): Outcome {
   const about = { capability, files, agent: result.agent };
   if (result.status !== "completed") {
     return failed(about, result.error ?? { code: "internal", message: `the task ended as ${result.status}` });
   }
-  const schema = isLinter(capability) ? lintOutputSchema : ownOutputSchema;
-  const output = schema.safeParse(result.output);
+  const output = readAnswer(result.output, isLinter(capability));
   if (!output.success) {
     const message = `the answer of ${result.agent} is not a review answer: ${output.error.issues[0]?.message ?? "its shape is wrong"}`;
     return failed(about, { code: "invalid_input", message });

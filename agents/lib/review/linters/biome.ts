@@ -9,7 +9,7 @@ import { sandboxPrograms } from "../sandbox.ts";
 import { isComponent } from "../scripts.ts";
 import { analyserFile, analysersDirectory, firstLine, parseOutput, run } from "../toolbox.ts";
 import { findCrowded } from "./crowded.ts";
-import { fromCwd, type LinterSpec, type LintMessage, runLinter } from "./linter.ts";
+import { type LinterSpec, type LintMessage, placer, runLinter } from "./linter.ts";
 import type { Region } from "./unused.ts";
 
 const placeSchema = z.object({ line: z.number(), column: z.number() }).nullish();
@@ -86,10 +86,11 @@ const SPEC: LinterSpec = {
     );
     if (broken !== undefined) throw new TerminalError(`Biome: ${broken.message}`);
     const messages: LintMessage[] = [];
+    const place = placer(cwd);
     for (const found of diagnostics) {
       const { category, location, message } = found;
       const path = location?.path ?? "";
-      const file = path === "" ? null : fromCwd(cwd, path);
+      const file = path === "" ? null : place(path);
       const isError = found.severity === "error" || found.severity === "fatal";
       if (category === "parse" || category?.startsWith("lint/") === true) {
         // Biome's parser of templates is experimental: an error there is no fault of the component.

@@ -15,8 +15,8 @@ const MAX_COPIED_BYTES = 256 * 1024 * 1024;
 const LARGE_BYTES = 48 * 1024;
 
 /**
- * Returns the files that Biome should not judge. Only large files are examined: oxlint, which takes a tenth of a second for all of them,
- * counts their findings by the review's rules. Paths are relative to `cwd`, each starting with `./`.
+ * Returns the files that Biome should not judge. Only large files can be: oxlint counts their findings by the review's rules, in the run
+ * over all files that its own seat needs too. Paths are relative to `cwd`, each starting with `./`.
  */
 export async function findCrowded(
   tools: AnalysisTools,
@@ -34,7 +34,7 @@ export async function findCrowded(
   }
   const crowded = new Map<string, Unjudged>();
   if (sizes.size === 0) return crowded;
-  const counts = await countReports(tools, cwd, [...sizes.keys()]);
+  const counts = await countReports(tools, cwd, files);
   for (const [path, bytes] of sizes) {
     const file = path.replace(/^\.\//, "");
     const count = counts.get(file) ?? 0;

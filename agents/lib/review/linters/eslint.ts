@@ -4,7 +4,7 @@ import { TerminalError } from "murmur-swarm";
 import { z } from "zod";
 import type { Analysis } from "../contract.ts";
 import { analyserFile, firstLine, parseOutput, run } from "../toolbox.ts";
-import { fromCwd, type LinterSpec, runLinter } from "./linter.ts";
+import { fromCwd, type LinterSpec, placer, runLinter } from "./linter.ts";
 
 /** The output of the review's own formatter, `analysers/rules/eslint-formatter.js`. */
 const outputSchema = z.object({
@@ -45,6 +45,7 @@ const SPEC: LinterSpec = {
     // 0 and 1: ESLint ran. 2: ESLint, or its configuration, failed.
     if (ran.exitCode > 1) throw new TerminalError(`ESLint: ${firstLine(ran)}`);
     const output = parseOutput("ESLint", ran, outputSchema);
+    const place = placer(cwd);
     const linted = new Set(output.files.map((file) => fromCwd(cwd, file)));
     const ignored = files.map((file) => fromCwd(cwd, file)).filter((file) => !linted.has(file));
     return {
@@ -58,7 +59,7 @@ const SPEC: LinterSpec = {
             (fatal || (ruleId !== null && !message.startsWith("Definition for rule "))),
         )
         .map((found) => ({
-          file: fromCwd(cwd, found.filePath),
+          file: place(found.filePath),
           line: found.line ?? 1,
           rule: found.fatal ? "parse" : (found.ruleId ?? "parse"),
           isError: found.severity === 2,

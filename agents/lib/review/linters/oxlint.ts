@@ -1,9 +1,13 @@
 // Checks correctness with oxlint, which reads nested configurations itself.
+import { createHash } from "node:crypto";
+import { join } from "node:path";
 import { TerminalError } from "murmur-swarm";
 import { z } from "zod";
 import type { Analysis, AnalysisTools } from "../contract.ts";
+import { stateOf } from "../files.ts";
+import { Kept } from "../kept.ts";
 import { analyserFile, firstLine, parseOutput, runNode } from "../toolbox.ts";
-import { fromCwd, type LinterSpec, runLinter } from "./linter.ts";
+import { type LinterSpec, type LintRun, placer, runLinter } from "./linter.ts";
 
 const diagnosticSchema = z.object({
   message: z.string(),
@@ -22,32 +26,48 @@ const outputSchema = z.object({
   number_of_files: z.int().optional(),
 });
 
+/** The ballots whose seats run at the same time: the default number of jobs allows one on two cores, and a next one begins. */
+const KEPT_RUNS = 2;
+/** The seats of oxlint and Biome in one ballot have the same files, and both need oxlint's reports: it runs once. */
+const KEPT = new Kept<LintRun>(KEPT_RUNS);
+
 const SPEC: LinterSpec = {
   capability: "review-oxlint",
   name: "oxlint",
   readsComponents: true,
-  async lint(tools, { cwd, files, ownRules }) {
-    const rules = ownRules ? [] : ["-c", analyserFile("rules", "oxlint.json"), "--disable-nested-config"];
-    const ran = await runNode(tools, cwd, analyserFile("node_modules", "oxlint", "bin", "oxlint"), [
-      "--format=json",
-      "--no-error-on-unmatched-pattern",
-      ...rules,
-      ...files,
-    ]);
-    if (!ran.stdout.trimStart().startsWith("{")) throw new TerminalError(`oxlint: ${firstLine(ran)}`);
-    const { diagnostics, number_of_files: linted } = parseOutput("oxlint", ran, outputSchema);
-    const messages = diagnostics.map((found) => ({
-      file: found.filename === undefined ? null : fromCwd(cwd, found.filename),
-      line: placeOf(found),
-      // `eslint(no-unused-vars)`, `typescript-eslint(no-this-alias)`; a syntax error has no code.
-      rule: found.code?.match(/\(([^)]+)\)$/)?.[1] ?? found.code ?? "parse",
-      isError: found.severity === "error",
-      message:
-        found.help === undefined ? found.message : `${found.message.replace(/\.?$/, ".")} ${found.help}`,
-    }));
-    return { messages, unjudged: [], linted };
-  },
+  lint: (tools, run) => KEPT.get(keyOf(run), () => lint(tools, run)),
 };
+
+/** Names the files in their present state, and the rules. */
+function keyOf({ cwd, files, ownRules }: Run): string {
+  const name = createHash("sha256").update(JSON.stringify([cwd, ownRules, files]));
+  for (const file of files) name.update(`${stateOf(join(cwd, file))}\n`);
+  return name.digest("hex");
+}
+
+type Run = Parameters<LinterSpec["lint"]>[1];
+
+async function lint(tools: AnalysisTools, { cwd, files, ownRules }: Run): Promise<LintRun> {
+  const rules = ownRules ? [] : ["-c", analyserFile("rules", "oxlint.json"), "--disable-nested-config"];
+  const ran = await runNode(tools, cwd, analyserFile("node_modules", "oxlint", "bin", "oxlint"), [
+    "--format=json",
+    "--no-error-on-unmatched-pattern",
+    ...rules,
+    ...files,
+  ]);
+  if (!ran.stdout.trimStart().startsWith("{")) throw new TerminalError(`oxlint: ${firstLine(ran)}`);
+  const { diagnostics, number_of_files: linted } = parseOutput("oxlint", ran, outputSchema);
+  const place = placer(cwd);
+  const messages = diagnostics.map((found) => ({
+    file: found.filename === undefined ? null : place(found.filename),
+    line: placeOf(found),
+    // `eslint(no-unused-vars)`, `typescript-eslint(no-this-alias)`; a syntax error has no code.
+    rule: found.code?.match(/\(([^)]+)\)$/)?.[1] ?? found.code ?? "parse",
+    isError: found.severity === "error",
+    message: found.help === undefined ? found.message : `${found.message.replace(/\.?$/, ".")} ${found.help}`,
+  }));
+  return { messages, unjudged: [], linted };
+}
 
 /**
  * Returns the line that the other linters report too. For a pair such as "first defined here", "defined again here" it is the
