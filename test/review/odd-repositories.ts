@@ -33,7 +33,7 @@ async function oddNames(directory: string): Promise<Expected> {
     "src/quote's.js": 'import "./--fix.js";\n',
     "src/--fix.js": 'import "./(group)/page.js";\n',
     "src/(group)/page.js": 'import "node:fs";\n',
-    "src/{never} used.js": 'import "./100%.js";\n',
+    "src/{never} used.js": 'import "./100%.js";\nexport const never = 1;\n',
     "README.md":
       "# Odd\n\n[a](<src/with blank.js>) [b](src/with%20blank.js) [c](src/100%25.js) [d](src/[id].js) [e](src/none.js)\n",
   });
