@@ -8,7 +8,7 @@
  */
 const KEPT_MS = 5 * 60_000;
 
-/** The last `capacity` answers. A further question takes the place of the one that was unused for the longest time. */
+/** The last `capacity` answers. A further question removes the answer that was unused for the longest time. */
 export class Kept<Answer> {
   readonly #capacity: number;
   /** The most recently used last. */

@@ -27,7 +27,7 @@ test("the failure of one asker is not the failure of the next one", async () => 
   expect(await second).toBe("answer");
 });
 
-test("with room for two answers, the one that was unused for the longest time goes", async () => {
+test("with room for two answers, the answer that was unused for the longest time goes", async () => {
   const kept = new Kept<string>(2);
   const made: string[] = [];
   const ask = (key: string) =>
