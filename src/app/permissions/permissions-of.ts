@@ -185,6 +185,7 @@ function grantCoordinator(table: Table): void {
   list.publish("store verdicts and results of ballots", names.subject("result"));
   list.subscribe("hear answers", [names.subject("doneOf"), names.subject("result")]);
   list.publish("store dead letters of ballots", names.subject("dead"));
+  list.publish("look for an earlier dead letter of a ballot", names.reads("dead", [names.subject("dead")]));
   list.publish("close the journals of cancelled questions", names.subject("journal"));
   for (const key of ["tasks", "later", ...names.placedKeys] as const)
     grantWholeStream(table, key, ["read", "purge"]);

@@ -122,7 +122,7 @@ interface Skip {
 }
 
 /** The facts of a schedule of runs. They are absent from a schedule of tasks, so that its stored form stays as it was. */
-interface RunFacts {
+export interface RunFacts {
   /** The last run that was started. */
   lastRunId: string | null;
   skipped: number;
