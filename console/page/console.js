@@ -892,12 +892,32 @@ const EMPTY = {
 	atMs: void 0
 };
 const QUIET = { kind: "office" };
-function useNow(everyMs = 1e3) {
+const ageListeners = /* @__PURE__ */ new Set();
+let ageTimer;
+function hearAges(listener) {
+	ageListeners.add(listener);
+	ageTimer ??= setInterval(() => {
+		if (document.hidden) return;
+		const nowMs = serverNow();
+		for (const each of ageListeners) each(nowMs);
+	}, 1e3);
+	return () => {
+		ageListeners.delete(listener);
+		if (ageListeners.size > 0) return;
+		clearInterval(ageTimer);
+		ageTimer = void 0;
+	};
+}
+function useTimed(textOf) {
+	const maker = T(textOf);
+	maker.current = textOf;
+	const [, setText] = d(() => textOf(serverNow()));
+	A(() => hearAges((nowMs) => setText(maker.current(nowMs))), []);
+	return textOf(serverNow());
+}
+function useNow() {
 	const [nowMs, setNow] = d(serverNow);
-	A(() => {
-		const timer = setInterval(() => setNow(serverNow()), everyMs);
-		return () => clearInterval(timer);
-	}, [everyMs]);
+	A(() => hearAges(setNow), []);
 	return nowMs;
 }
 
@@ -1001,16 +1021,15 @@ function Badge({ of: state }) {
 	return k$1("span", { class: `badge ${TONES[state] ?? ""}` }, state.replaceAll("_", " "));
 }
 function Ago({ at }) {
-	const nowMs = useNow();
+	const text = useTimed((nowMs) => showAgo(at, nowMs));
 	if (at === null || at === void 0) return k$1("span", {}, "–");
 	return k$1("time", {
 		dateTime: at,
 		title: showTime(at, 0)
-	}, showAgo(at, nowMs));
+	}, text);
 }
 function Age({ atMs, moreMs = 0 }) {
-	const nowMs = useNow();
-	const text = atMs === void 0 ? "not read yet" : `as of ${showDuration(Math.max(0, nowMs - atMs + (moreMs ?? 0)))} ago`;
+	const text = useTimed((nowMs) => atMs === void 0 ? "not read yet" : `as of ${showDuration(Math.max(0, nowMs - atMs + (moreMs ?? 0)))} ago`);
 	return k$1("span", { class: "age" }, text);
 }
 function Heading(props) {
@@ -1310,7 +1329,7 @@ function AgentsView({ search, go }) {
 		follow: { kind: "agent" }
 	});
 	const all = data?.agents ?? [];
-	const shown = selectAgents(all, search);
+	const shown = w(() => selectAgents(data?.agents ?? [], search), [data, search]);
 	const byWait = Object.entries(Object.groupBy(all, (agent) => agent.waiting ?? agent.state));
 	return k$1("section", {}, k$1(Heading, {
 		title: "Agents",
@@ -2653,7 +2672,7 @@ function TasksView({ search, go }) {
 		follow: { kind: "task" }
 	});
 	const more = useMore(search, fields, first.data);
-	const shown = first.data === void 0 ? [] : withoutTwins([...first.data.tasks, ...more.tasks]);
+	const shown = w(() => first.data === void 0 ? [] : withoutTwins([...first.data.tasks, ...more.tasks]), [first.data, more.tasks]);
 	return k$1("section", {}, k$1(Heading, {
 		title: "Tasks",
 		atMs: first.atMs

@@ -135,12 +135,37 @@ const EMPTY = { data: undefined, error: undefined, atMs: undefined };
 /** The filter of a view that no events are about: the office changes seldom, and the stream tells whether it stands. */
 const QUIET: Filter = { kind: "office" };
 
-/** The time of the API, again and again: ages grow while nothing changes. */
-export function useNow(everyMs = 1_000): number {
+/** The parts of the page that show ages. One timer serves all, so that a page of rows is drawn once a second and not once for each row. */
+const ageListeners = new Set<(nowMs: number) => void>();
+let ageTimer: ReturnType<typeof setInterval> | undefined;
+
+function hearAges(listener: (nowMs: number) => void): () => void {
+  ageListeners.add(listener);
+  ageTimer ??= setInterval(() => {
+    if (document.hidden) return;
+    const nowMs = serverNow();
+    for (const each of ageListeners) each(nowMs);
+  }, 1_000);
+  return () => {
+    ageListeners.delete(listener);
+    if (ageListeners.size > 0) return;
+    clearInterval(ageTimer);
+    ageTimer = undefined;
+  };
+}
+
+/** A text that depends on the time of the API, made anew each second: the part is drawn again only when the text has changed. */
+export function useTimed(textOf: (nowMs: number) => string): string {
+  const maker = useRef(textOf);
+  maker.current = textOf;
+  const [, setText] = useState(() => textOf(serverNow()));
+  useEffect(() => hearAges((nowMs) => setText(maker.current(nowMs))), []);
+  return textOf(serverNow());
+}
+
+/** The time of the API, again each second. */
+export function useNow(): number {
   const [nowMs, setNow] = useState(serverNow);
-  useEffect(() => {
-    const timer = setInterval(() => setNow(serverNow()), everyMs);
-    return () => clearInterval(timer);
-  }, [everyMs]);
+  useEffect(() => hearAges(setNow), []);
   return nowMs;
 }

@@ -3,7 +3,7 @@ import { type ComponentChildren, h, type JSX } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
 import { ApiError } from "./api.ts";
 import { showAgo, showDuration, showTime } from "./format.ts";
-import { useNow } from "./live.ts";
+import { useTimed } from "./live.ts";
 import type { Access, Session } from "./types.ts";
 
 /** The child nodes of a part. */
@@ -45,18 +45,18 @@ export function Badge({ of: state }: { of: string }): JSX.Element {
 
 /** A time as its age; the title has the time. */
 export function Ago({ at }: { at: string | null | undefined }): JSX.Element {
-  const nowMs = useNow();
+  const text = useTimed((nowMs) => showAgo(at, nowMs));
   if (at === null || at === undefined) return h("span", {}, "–");
-  return h("time", { dateTime: at, title: showTime(at, 0) }, showAgo(at, nowMs));
+  return h("time", { dateTime: at, title: showTime(at, 0) }, text);
 }
 
 /** How old the figures of a view are. */
 export function Age({ atMs, moreMs = 0 }: { atMs: number | undefined; moreMs?: number | null }): JSX.Element {
-  const nowMs = useNow();
-  const text =
+  const text = useTimed((nowMs) =>
     atMs === undefined
       ? "not read yet"
-      : `as of ${showDuration(Math.max(0, nowMs - atMs + (moreMs ?? 0)))} ago`;
+      : `as of ${showDuration(Math.max(0, nowMs - atMs + (moreMs ?? 0)))} ago`,
+  );
   return h("span", { class: "age" }, text);
 }
 

@@ -1,5 +1,6 @@
 // The living agents, by the thing that they wait for. Agents that are gone leave the list within 15 s, as the office forgets them.
 import { h, type JSX } from "preact";
+import { useMemo } from "preact/hooks";
 import { linkTo } from "../address.ts";
 import { call, pathOf } from "../api.ts";
 import { showCount } from "../format.ts";
@@ -19,7 +20,7 @@ export function AgentsView({ search, go }: { search: string; go: (search: string
     { everyMs: EVERY_MS, follow: { kind: "agent" } },
   );
   const all = data?.agents ?? [];
-  const shown = selectAgents(all, search);
+  const shown = useMemo(() => selectAgents(data?.agents ?? [], search), [data, search]);
   const byWait = Object.entries(Object.groupBy(all, (agent) => agent.waiting ?? agent.state));
   return h(
     "section",

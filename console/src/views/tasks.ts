@@ -1,6 +1,6 @@
 // All tasks by one search, page by page: the list reads on while it scrolls, and says how many stored entries it looked at.
 import { h, type JSX } from "preact";
-import { useEffect, useRef, useState } from "preact/hooks";
+import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 import { linkTo } from "../address.ts";
 import { ApiError, call } from "../api.ts";
 import { showCount, showDuration } from "../format.ts";
@@ -64,7 +64,10 @@ export function TasksView({ search, go }: { search: string; go: (search: string)
     ...{ everyMs: EVERY_MS, follow: { kind: "task" } },
   });
   const more = useMore(search, fields, first.data);
-  const shown = first.data === undefined ? [] : withoutTwins([...first.data.tasks, ...more.tasks]);
+  const shown = useMemo(
+    () => (first.data === undefined ? [] : withoutTwins([...first.data.tasks, ...more.tasks])),
+    [first.data, more.tasks],
+  );
   return h(
     "section",
     {},

@@ -64,7 +64,7 @@ browserTest("an operator finds, explains and mends a fault in the console of a r
   for (const id of ["f1", "f2"])
     await tasks.submit({ capability: "echo", id, input: "fail", retry: { max: 0 } });
   await tasks.submit({ capability: "echo", id: "later", input: 1, notBefore: 600_000 });
-  await page.getByText("MurmurDeadLettersGrowing").waitFor();
+  await page.getByText("MurmurDeadLettersGrowing").first().waitFor();
 
   await page.keyboard.press("3");
   await page.getByText("All 2 letters in 1 group.").waitFor();
