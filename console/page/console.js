@@ -1243,7 +1243,7 @@ function Rows(props) {
 		if (top < element.scrollTop) element.scrollTop = top;
 		else if (top + 40 > element.scrollTop + element.clientHeight - 40) element.scrollTop = top + 2 * 40 - element.clientHeight;
 		requestAnimationFrame(() => {
-			element.querySelector(`[data-row="${next}"] a, [data-row="${next}"]`)?.focus();
+			element.querySelector(`[data-row="${next}"] :is(a, button, select)`)?.focus();
 		});
 	};
 	const press = (event) => {
@@ -1586,6 +1586,7 @@ function DeadView({ search, go }) {
 		everyMs: EVERY_MS$6,
 		follow: { kind: "task" }
 	});
+	const [bulk, setBulk] = d(void 0);
 	const wanted = search.toLowerCase();
 	const groups = (data?.groups ?? []).filter(({ capability, code, fingerprint }) => `${capability} ${code} ${fingerprint}`.toLowerCase().includes(wanted));
 	return k$1("section", {}, k$1(Heading, {
@@ -1604,9 +1605,13 @@ function DeadView({ search, go }) {
 	})), k$1(Failure, { error }), data === void 0 ? k$1("p", { class: "scope" }, "Reading…") : k$1("p", { class: "scope" }, scopeOf$2(data, groups.length)), data !== void 0 && groups.length === 0 ? k$1(Nothing, {}, data.groups.length === 0 ? "There is no dead letter." : "No group fits the filter.") : k$1(Rows, {
 		label: "Groups of dead letters",
 		rows: groups,
-		columns: columnsOf$2(reload),
+		columns: columnsOf$2(setBulk),
 		keyOf: ({ capability, code, fingerprint }) => `${capability} ${code} ${fingerprint}`,
 		linkOf: ({ sample }) => linkTo("task", sample.taskId)
+	}), bulk === void 0 ? null : k$1(BulkDialog, {
+		...bulk,
+		onClose: () => setBulk(void 0),
+		reload
 	}));
 }
 function scopeOf$2({ seen, stored, groups, more }, shown) {
@@ -1614,7 +1619,7 @@ function scopeOf$2({ seen, stored, groups, more }, shown) {
 	const hidden = shown < groups.length ? `, ${showCount(shown)} of them fit the filter` : "";
 	return `${all} in ${showNumberOf(groups.length, "group")}${hidden}.${more > 0 ? ` ${showNumberOf(more, "further group")} are not shown.` : ""}`;
 }
-function columnsOf$2(reload) {
+function columnsOf$2(begin) {
 	return [
 		{
 			title: "newest task",
@@ -1660,32 +1665,24 @@ function columnsOf$2(reload) {
 			width: 3,
 			cell: (group) => k$1(GroupActions, {
 				group,
-				reload
+				begin
 			})
 		}
 	];
 }
-function GroupActions({ group, reload }) {
-	const [verb, setVerb] = d(void 0);
+function GroupActions({ group, begin }) {
 	if (!may("operate")) return null;
 	const name = `${group.capability} ${group.code}`;
-	const open = (next) => () => setVerb(next);
-	return k$1("span", { class: "buttons" }, k$1("button", {
+	const button = (verb, word, tone) => k$1("button", {
 		type: "button",
-		class: "small",
-		onClick: open("replay"),
-		"aria-label": `replay the group ${name}`
-	}, "replay…"), k$1("button", {
-		type: "button",
-		class: "small danger",
-		onClick: open("purge"),
-		"aria-label": `remove the group ${name}`
-	}, "remove…"), verb === void 0 ? null : k$1(BulkDialog, {
-		group,
-		verb,
-		onClose: () => setVerb(void 0),
-		reload
-	}));
+		class: `small ${tone}`,
+		onClick: () => begin({
+			group,
+			verb
+		}),
+		"aria-label": `${word} the group ${name}`
+	}, `${word}…`);
+	return k$1("span", { class: "buttons" }, button("replay", "replay", ""), button("purge", "remove", "danger"));
 }
 function BulkDialog(props) {
 	const { group, verb, onClose, reload } = props;

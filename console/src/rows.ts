@@ -60,7 +60,7 @@ export function Rows<T>(props: {
     else if (top + ROW_HEIGHT > element.scrollTop + element.clientHeight - ROW_HEIGHT)
       element.scrollTop = top + 2 * ROW_HEIGHT - element.clientHeight;
     requestAnimationFrame(() => {
-      element.querySelector<HTMLElement>(`[data-row="${next}"] a, [data-row="${next}"]`)?.focus();
+      element.querySelector<HTMLElement>(`[data-row="${next}"] :is(a, button, select)`)?.focus();
     });
   };
   const press = (event: KeyboardEvent) => {

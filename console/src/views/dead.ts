@@ -20,6 +20,8 @@ export function DeadView({ search, go }: { search: string; go: (search: string) 
     (signal) => call<DeadGroups>({ path: "/v1/dead/groups", signal }),
     { everyMs: EVERY_MS, follow: { kind: "task" } },
   );
+  // Not part of a row: the row leaves when its last letter does, and the dialog must tell the end.
+  const [bulk, setBulk] = useState<Bulk | undefined>(undefined);
   const wanted = search.toLowerCase();
   const groups = (data?.groups ?? []).filter(({ capability, code, fingerprint }) =>
     `${capability} ${code} ${fingerprint}`.toLowerCase().includes(wanted),
@@ -49,10 +51,11 @@ export function DeadView({ search, go }: { search: string; go: (search: string) 
     data !== undefined && groups.length === 0
       ? h(Nothing, {}, data.groups.length === 0 ? "There is no dead letter." : "No group fits the filter.")
       : h(Rows<DeadGroup>, {
-          ...{ label: "Groups of dead letters", rows: groups, columns: columnsOf(reload) },
+          ...{ label: "Groups of dead letters", rows: groups, columns: columnsOf(setBulk) },
           keyOf: ({ capability, code, fingerprint }) => `${capability} ${code} ${fingerprint}`,
           linkOf: ({ sample }) => linkTo("task", sample.taskId),
         }),
+    bulk === undefined ? null : h(BulkDialog, { ...bulk, onClose: () => setBulk(undefined), reload }),
   );
 }
 
@@ -65,7 +68,7 @@ function scopeOf({ seen, stored, groups, more }: DeadGroups, shown: number): str
   return `${all} in ${showNumberOf(groups.length, "group")}${hidden}.${more > 0 ? ` ${showNumberOf(more, "further group")} are not shown.` : ""}`;
 }
 
-function columnsOf(reload: () => void): Column<DeadGroup>[] {
+function columnsOf(begin: (bulk: Bulk) => void): Column<DeadGroup>[] {
   return [
     { title: "newest task", width: 3, cell: ({ sample }) => sample.taskId },
     { title: "capability", width: 2, from: "tablet", cell: ({ capability }) => capability },
@@ -74,35 +77,35 @@ function columnsOf(reload: () => void): Column<DeadGroup>[] {
     { title: "message", width: 4, from: "tablet", cell: ({ sample }) => sample.message },
     { title: "newest", width: 2, from: "desktop", cell: ({ newest }) => h(Ago, { at: newest }) },
     { title: "oldest", width: 2, from: "desktop", cell: ({ oldest }) => h(Ago, { at: oldest }) },
-    { title: "actions", width: 3, cell: (group) => h(GroupActions, { group, reload }) },
+    { title: "actions", width: 3, cell: (group) => h(GroupActions, { group, begin }) },
   ];
 }
 
-function GroupActions({ group, reload }: { group: DeadGroup; reload: () => void }): JSX.Element | null {
-  const [verb, setVerb] = useState<"replay" | "purge" | undefined>(undefined);
+/** The change that a dialog is about. */
+interface Bulk {
+  readonly group: DeadGroup;
+  readonly verb: "replay" | "purge";
+}
+
+function GroupActions({
+  group,
+  begin,
+}: {
+  group: DeadGroup;
+  begin: (bulk: Bulk) => void;
+}): JSX.Element | null {
   if (!may("operate")) return null;
   const name = `${group.capability} ${group.code}`;
-  const open = (next: "replay" | "purge") => () => setVerb(next);
-  return h(
-    "span",
-    { class: "buttons" },
-    h(
-      "button",
-      { type: "button", class: "small", onClick: open("replay"), "aria-label": `replay the group ${name}` },
-      "replay…",
-    ),
+  const button = (verb: Bulk["verb"], word: string, tone: string) =>
     h(
       "button",
       {
-        type: "button",
-        class: "small danger",
-        onClick: open("purge"),
-        "aria-label": `remove the group ${name}`,
+        ...{ type: "button", class: `small ${tone}`, onClick: () => begin({ group, verb }) },
+        "aria-label": `${word} the group ${name}`,
       },
-      "remove…",
-    ),
-    verb === undefined ? null : h(BulkDialog, { group, verb, onClose: () => setVerb(undefined), reload }),
-  );
+      `${word}…`,
+    );
+  return h("span", { class: "buttons" }, button("replay", "replay", ""), button("purge", "remove", "danger"));
 }
 
 /** The steps of a change of many letters: nothing looked at, a preview, in progress, ended. */

@@ -48,12 +48,18 @@ export const showOverview = defineOperation({
     const watch = problems ?? (await lookOnce(context, new ProblemWatch({ transport, office })));
     const facts = watch.present();
     return overviewSchema.parse({
-      ...{ prefix: transport.prefix, ages: facts.ages },
+      ...{ prefix: transport.prefix, ages: roundAges(facts.ages) },
       ...makeOverview(facts),
       ...watch.report(),
     });
   },
 });
+
+function roundAges(ages: Readonly<Record<string, number | null>>): Record<string, number | null> {
+  return Object.fromEntries(
+    Object.entries(ages).map(([part, ageMs]) => [part, ageMs === null ? null : Math.round(ageMs)]),
+  );
+}
 
 async function lookOnce(context: OperationContext, watch: ProblemWatch): Promise<ProblemWatch> {
   await readWithin(context, watch.look());

@@ -3,7 +3,14 @@
 import { expect } from "vitest";
 import { SwarmError } from "../../../src/protocol/index.ts";
 import { writeTokens } from "../../app/http/setup.ts";
-import { browserTest, closeBrowserAtEnd, findAxeFaults, openConsole, type SentRequest } from "./browser.ts";
+import {
+  browserTest,
+  closeBrowserAtEnd,
+  findAxeFaults,
+  IS_WHOLE,
+  openConsole,
+  type SentRequest,
+} from "./browser.ts";
 import { samples, VIEWS } from "./samples.ts";
 
 closeBrowserAtEnd();
@@ -180,7 +187,7 @@ browserTest(
     await page.getByText("reader (read)").waitFor();
     const word =
       /run now|cancel|priority|give back|pause|resume|drain|replay|remove|approve|reject|choose|hand over/;
-    for (const { at, title } of VIEWS) {
+    for (const { at, title } of IS_WHOLE ? VIEWS : VIEWS.slice(1, 2)) {
       await page.goto(`${url}/${at}`);
       await page.getByRole("heading", { name: title, level: 1 }).waitFor();
       expect(await page.getByRole("button", { name: word }).count(), at).toBe(0);

@@ -89,7 +89,8 @@ browserTest("an operator finds, explains and mends a fault in the console of a r
 
   await tasks.submit({ capability: "classify", id: "b1", ballot: { seats: 3, strategy: "majority" } });
   await page.goto(`${url}/#/ballot/b1`);
-  await page.getByText("answered").nth(2).waitFor();
+  await page.getByText("seat 3").waitFor();
+  await page.getByText("answered").nth(1).waitFor();
 
   await page.goto(`${url}/#/tasks?q=news`);
   await page.getByText("No task fits the search.").waitFor();

@@ -6,6 +6,8 @@ import { samples, VIEWS } from "./samples.ts";
 
 closeBrowserAtEnd();
 
+/** The views that show only names, which NATS subjects restrict to letters, digits, `_` and `-`. */
+const WITHOUT_TEXTS = ["#/queues", "#/ballots"];
 const HOSTILE = `"'><img src=x onerror="window.pwned=1"><script>window.pwned=1</script><svg onload=window.pwned=1>javascript:window.pwned=1`;
 
 browserTest("the console opens on the problems, and axe-core finds nothing", { isShort: true }, async () => {
@@ -41,7 +43,7 @@ browserTest("no text of the swarm runs as a script or becomes an element, in any
   for (const { at, title } of VIEWS) {
     await page.goto(`${url}/${at}`);
     await page.getByRole("heading", { name: title, level: 1 }).waitFor();
-    await page.getByText("window.pwned").first().waitFor();
+    if (!WITHOUT_TEXTS.includes(at)) await page.getByText("window.pwned").first().waitFor();
     expect(await page.evaluate("window.pwned"), at).toBeUndefined();
     expect(await page.evaluate("window.violated"), at).toBeUndefined();
     expect(
