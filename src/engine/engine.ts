@@ -144,7 +144,7 @@ class EngineDriver {
       onLongEnd: (workflowId) => this.#checker.rollUpLater(workflowId),
     });
     this.#server = createEngineServer({
-      ...{ ...shared, logs, definitions, runs: ofRuns },
+      ...{ ...shared, logs, commands, definitions, runs: ofRuns },
       roll: () => this.#roll(),
     });
     this.#commands = commands;

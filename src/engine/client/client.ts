@@ -232,6 +232,7 @@ export class WorkflowClient {
       return judgeCommand(
         {
           logs: this.#logs,
+          commands: this.#commands,
           definitions: null,
           runs: new RunDefinitions(null),
           nowMs: this.#clock.now(),

@@ -12,6 +12,7 @@ import {
   type WorkflowDefinition,
 } from "../../workflow/index.ts";
 import type { LogStore } from "../stores/log-store.ts";
+import type { CommandStore } from "./command-store.ts";
 import { commandSchema } from "./wire.ts";
 
 /** The definitions that a process has loaded. */
@@ -79,6 +80,8 @@ export type AskedCommand =
 export async function judgeCommand(
   parts: {
     logs: Pick<LogStore, "read">;
+    /** A start that is stored and waits for its engine: the next commands may come before it is taken. */
+    commands: Pick<CommandStore, "pendingStart">;
     definitions: Definitions | null;
     runs: RunDefinitions;
     nowMs: number;
@@ -100,16 +103,22 @@ export async function judgeCommand(
       `the log of workflow ${id} is broken at entry ${read.entry}: ${read.fault}`,
     );
   const fold = texts.length === 0 ? emptyFold(id) : read.fold;
-  const { begun } = fold;
+  const waiting = fold.begun === null ? await parts.commands.pendingStart(id) : null;
+  const begun = fold.begun ?? (waiting?.command.type === "start" ? waiting.command : null);
   const definition = begun === null ? null : (parts.runs.find(begun) ?? null);
   const whole = parsed.data as Command;
   const decider = new Decider(fold, definition);
   const trigger = { type: "command" as const, seq: Number.MAX_SAFE_INTEGER, command: whole };
   const { refusals } = decider.decide({
-    triggers: [by === undefined ? trigger : { ...trigger, by }],
+    triggers: [
+      ...(waiting === null ? [] : [{ type: "command" as const, ...waiting }]),
+      by === undefined ? trigger : { ...trigger, by },
+    ],
     nowMs,
   });
-  const refusal = refusals.find((each) => each.trigger.type === "command");
+  const refusal = refusals.find(
+    (each) => each.trigger.type === "command" && each.trigger.seq === trigger.seq,
+  );
   if (refusal !== undefined) throw new SwarmError(refusal.code, refusal.message);
   return whole;
 }

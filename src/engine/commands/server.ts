@@ -5,6 +5,7 @@ import type { IncomingRequest, RequestSubscription, Transport } from "../../tran
 import { bodyHeaders, errorReply } from "../../work/index.ts";
 import type { EngineRoll } from "../check/stuck.ts";
 import type { LogStore } from "../stores/log-store.ts";
+import type { CommandStore } from "./command-store.ts";
 import { type AskedCommand, type Definitions, judgeCommand, type RunDefinitions } from "./judge.ts";
 import { readCheckRequest } from "./wire.ts";
 
@@ -20,11 +21,12 @@ export function createEngineServer(parts: {
   clock: Clock;
   log: Logger;
   logs: LogStore;
+  commands: CommandStore;
   definitions: Definitions;
   runs: RunDefinitions;
   roll: () => EngineRoll;
 }): Service {
-  const { transport, subjects, clock, log, logs, definitions, runs, roll } = parts;
+  const { transport, subjects, clock, log, logs, commands, definitions, runs, roll } = parts;
   const subscriptions: RequestSubscription[] = [];
   let inFlight = 0;
 
@@ -34,7 +36,7 @@ export function createEngineServer(parts: {
     if (name !== "check") throw new SwarmError("not_found", `engines answer no request ${name}`);
     const { id, command, by } = readCheckRequest(request.data);
     const asked = { id, command: command as AskedCommand, by };
-    return { command: await judgeCommand({ logs, definitions, runs, nowMs: clock.now() }, asked) };
+    return { command: await judgeCommand({ logs, commands, definitions, runs, nowMs: clock.now() }, asked) };
   }
 
   async function serve(request: IncomingRequest): Promise<void> {

@@ -37,6 +37,14 @@ test("a file that cannot be read is an error that names the way to give another 
 test.each([
   ["", "p.yaml: version must be 1, got nothing"],
   ["version: 2\n", "p.yaml:1: version must be 1, got 2"],
+  [
+    "version: 1\nclasses: [{ name: engine, capabilities: [a] }]\n",
+    "p.yaml:2: classes.0.name must not be engine, which is reserved for engines",
+  ],
+  [
+    "version: 1\nclasses: [{ name: a, capabilities: [workflow] }]\n",
+    "p.yaml:2: classes.0.capabilities.0 must not be workflow, which is reserved for the results of workflows",
+  ],
   ["[1]\n", "p.yaml:1: the file must be an object, got a list"],
   ["version: 1\nversion: 1\n", "p.yaml:2: the file must be YAML: Map keys must be unique"],
   ["version: 1\n\npublisher: []\n", "p.yaml:3: publisher is not known; did you mean publishers?"],

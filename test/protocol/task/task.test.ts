@@ -140,3 +140,10 @@ test("the common fields are plain, each other field of the schema is not", () =>
   expect(readPlainTask(JSON.parse('{"capability":"echo","__proto__":{"id":"t"}}'))).toBeUndefined();
   expect(readPlainTask(Object.create({ capability: "echo" }))).toBeUndefined();
 });
+
+test("the capability workflow is reserved, also for a task with common fields alone", () => {
+  for (const more of [{}, { labels: { a: "b" } }])
+    expect(() => parseTask({ capability: "workflow", input: 1, ...more })).toThrow(
+      expect.objectContaining({ code: "invalid_input", field: "capability" }),
+    );
+});
