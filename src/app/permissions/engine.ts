@@ -56,6 +56,10 @@ export function grantEngine(table: Table): void {
   list.publish("tell the events of runs", names.subject("event", { kind: "workflow" }));
   list.publish("tell hosts of cancelled steps", names.subject("cancel"));
   list.publish("ask where a step runs", names.subject("where"));
+  list.subscribe("hear that a cancelled step begins or ends", [
+    names.subject("event", { kind: "task" }),
+    names.subject("doneOf"),
+  ]);
   for (const key of ["tasks", "later", ...names.placedKeys] as const)
     grantWholeStream(table, key, ["read", "purge"]);
   grantWholeStream(table, "results", ["read"]);

@@ -4,15 +4,17 @@
 // C2  The engine never marks the scope: a marked scope would refuse the compensations.
 // C3  A result says that the step never started only when that is proven: its message left the queue, and the consumer of the queue has not
 //     come as far as the message.
+// C4  A host that has just got the task does not answer yet. It tells soon that the task began, or its result is announced: the engine looks
+//     again at this signal, and the pause is only the bound for a host that is gone.
 import { type Clock, sleep, toIsoTime } from "../../base/index.ts";
 import { encode, fitsFilter, HEADERS, type Result, type Subjects } from "../../protocol/index.ts";
-import type { Transport } from "../../transport/index.ts";
+import type { Subscription, Transport } from "../../transport/index.ts";
 import { purgePlaced, type TaskClient } from "../../work/index.ts";
 import { storeResult } from "./results.ts";
 
 /** The looks for a host that has just got the task and does not answer yet. */
 const LOOKS = 3;
-/** The pause between two looks, in ms. */
+/** The longest pause between two looks, in ms: a host that begins or ends the task ends the pause at once (C4). */
 const HOST_LOOK_PAUSE_MS = 200;
 
 /** The parts of a cancel. */
@@ -28,9 +30,30 @@ export async function cancelStep(
   parts: CancelParts,
   { taskId, capability, scope }: { taskId: string; capability: string; scope: string },
 ): Promise<void> {
-  const { transport, subjects, clock, tasks } = parts;
+  const { transport, subjects } = parts;
   const tell = () => transport.bus.publish(subjects.cancel(scope, taskId), encode({}));
   tell();
+  const signals = new TaskSignals(parts, { taskId, capability });
+  try {
+    await cancelTask(parts, { taskId, capability, scope, tell, signals });
+  } finally {
+    signals.close();
+  }
+}
+
+interface Cancelling {
+  readonly taskId: string;
+  readonly capability: string;
+  readonly scope: string;
+  readonly tell: () => void;
+  readonly signals: TaskSignals;
+}
+
+async function cancelTask(
+  parts: CancelParts,
+  { taskId, capability, scope, tell, signals }: Cancelling,
+): Promise<void> {
+  const { transport, subjects, clock, tasks } = parts;
   let wasDelivered = true;
   for (let look = 1; ; look++) {
     const found = await tasks.locate(taskId);
@@ -51,7 +74,7 @@ export async function cancelStep(
       return;
     }
     if (look >= LOOKS) break;
-    await sleep(HOST_LOOK_PAUSE_MS, { clock });
+    await signals.next(HOST_LOOK_PAUSE_MS);
   }
   const at = toIsoTime(clock.now());
   const result: Result = {
@@ -78,6 +101,40 @@ export async function cancelStep(
     transport.log("later").purge({ filter: filters.dueById(taskId) }),
   ]);
   tell();
+}
+
+/** Hears that a host began or ended a task. It subscribes with the first wait: most cancels need none. */
+class TaskSignals {
+  readonly #parts: CancelParts;
+  readonly #task: { taskId: string; capability: string };
+  #subscriptions: readonly Subscription[] = [];
+  #news = Promise.withResolvers<void>();
+
+  constructor(parts: CancelParts, task: { taskId: string; capability: string }) {
+    this.#parts = parts;
+    this.#task = task;
+  }
+
+  /** Resolves at the next signal, and after `limitMs`. */
+  async next(limitMs: number): Promise<void> {
+    const { transport, subjects, clock } = this.#parts;
+    const { taskId, capability } = this.#task;
+    if (this.#subscriptions.length === 0) {
+      const filters = [subjects.filters.taskEvents(taskId), subjects.filters.doneOfTask(capability, taskId)];
+      this.#subscriptions = filters.map((filter) =>
+        transport.bus.subscribe(filter, () => this.#news.resolve()),
+      );
+    }
+    const stop = new AbortController();
+    const pause = sleep(limitMs, { clock, signal: stop.signal }).catch(() => undefined);
+    await Promise.race([this.#news.promise, pause]);
+    stop.abort();
+    this.#news = Promise.withResolvers();
+  }
+
+  close(): void {
+    for (const subscription of this.#subscriptions) subscription.close();
+  }
 }
 
 /** True when a consumer has come as far as the message. A queue without a consumer has delivered nothing. */
