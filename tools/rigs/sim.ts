@@ -1,15 +1,12 @@
 // The simulator on demand: runs seeds of its worlds on all cores, shows the progress, and prints each failure with the
-// command that replays it. Owns the command line. test/consensus/sim/world.ts runs one seed, sweep.ts runs many.
+// command that replays it. Owns the command line. A world (test/support/sim/worlds.ts) runs one seed, sweep.ts runs many.
 
 import { availableParallelism } from "node:os";
 import { parseArgs } from "node:util";
-import { BENCHES, benchOf } from "../../test/consensus/sim/benches.ts";
-import { LINE_MUTANTS } from "../../test/consensus/sim/line-mutants.ts";
-import { MEMBER_MUTANTS } from "../../test/consensus/sim/member-mutants.ts";
-import { sweep, type Tally } from "../../test/consensus/sim/sweep.ts";
-import { describeFailure, listFaults, runSeed } from "../../test/consensus/sim/world.ts";
+import { describeFailure } from "../../test/support/sim/report.ts";
+import { sweep, type Tally } from "../../test/support/sim/sweep.ts";
+import { loadWorld, WORLD_NAMES as WORLDS } from "../../test/support/sim/worlds.ts";
 
-const WORLDS = Object.keys(BENCHES);
 /** The smallest number of seeds in a run that must show every kind of fault. */
 const ENOUGH_SEEDS = 100;
 
@@ -17,11 +14,12 @@ const USAGE = `Usage: npm run sim -- [--seeds N] [--from N] [--world ${WORLDS.jo
        npm run sim -- --seed N [--world ${WORLDS.join("|")}] [--trace]
        npm run sim -- --mutants [--seeds N] [--from N] [--world ${WORLDS.join("|")}]
 
-Simulates swarms of coordinators, one swarm for each seed. Everything in a swarm breaks for a while and then heals.
+Simulates swarms, one for each seed: of coordinators (line, member) and of engines that run a workflow (workflow). Everything in a swarm
+breaks for a while and then heals.
 
   --seeds N     the number of seeds of each world; default 200
   --from N      the first seed; default 1
-  --world NAME  only this world; default: ${WORLDS.join(" and ")}
+  --world NAME  only this world; default: all
   --threads N   default: one for each core
   --json        the summary as one JSON document on standard output
   --seed N      replay one seed: the same lines byte for byte; compare the digest
@@ -40,6 +38,8 @@ interface WorldReport {
   readonly world: string;
   readonly tally: Tally;
   readonly tookMs: number;
+  /** All kinds of fault of the world. */
+  readonly faults: readonly string[];
   /** The kinds of fault that never happened in at least ENOUGH_SEEDS seeds. */
   readonly missing: readonly string[];
 }
@@ -80,34 +80,30 @@ async function sweepWorld(world: string): Promise<WorldReport> {
     },
   );
   progress.clear();
-  const faults = listFaults(benchOf(world));
+  const { faults } = await loadWorld(world);
   const missing =
     tally.seeds >= ENOUGH_SEEDS ? faults.filter((fault) => tally.faults[fault] === undefined) : [];
-  const outcome = { world, tally, tookMs: performance.now() - startedMs, missing };
-  if (!json) report(outcome, faults);
+  const outcome = { world, tally, tookMs: performance.now() - startedMs, faults, missing };
+  if (!json) report(outcome);
   return outcome;
 }
 
-function report(outcome: WorldReport, faults: readonly string[]): void {
-  const { world, tally, tookMs, missing } = outcome;
+function report({ world, tally, tookMs, faults, missing }: WorldReport): void {
   for (const fault of faults) print(`${String(tally.faults[fault] ?? 0).padStart(10)}  ${fault}`);
   const [first] = tally.failures;
   if (first !== undefined) print(`world "${world}", ${describeFailure(first)}`);
   if (missing.length > 0) print(`never happened: ${missing.join(", ")}`);
   const failed = tally.failures.length === 0 ? "held" : `run, ${tally.failures.length} failed`;
   print(
-    `world "${world}": ${tally.seeds} seeds ${failed}: ${tally.terms} terms, ${tally.answered} commands, ` +
-      `${tally.lines} lines in ${(tookMs / 1_000).toFixed(1)} s`,
+    `world "${world}": ${tally.seeds} seeds ${failed}: ${showFigures(tally.figures)} in ${(tookMs / 1_000).toFixed(1)} s`,
   );
 }
 
 function summarise(outcomes: readonly WorldReport[], sound: boolean) {
-  const worlds = outcomes.map(({ world, tally, tookMs, missing }) => ({
+  const worlds = outcomes.map(({ world, tally, tookMs, faults, missing }) => ({
     world,
     ...tally,
-    faults: Object.fromEntries(
-      listFaults(benchOf(world)).map((fault) => [fault, tally.faults[fault] ?? 0] as const),
-    ),
+    faults: Object.fromEntries(faults.map((fault) => [fault, tally.faults[fault] ?? 0] as const)),
     failures: tally.failures.map(({ seed, failure, digest }) => ({
       ...{ seed, failure, digest },
       replay: replayCommand(world, seed),
@@ -116,6 +112,12 @@ function summarise(outcomes: readonly WorldReport[], sound: boolean) {
     tookMs: Math.round(tookMs),
   }));
   return { sound, from: options.from, seeds: options.seeds, worlds };
+}
+
+function showFigures(figures: Readonly<Record<string, number>>): string {
+  return Object.entries(figures)
+    .map(([name, count]) => `${count} ${name}`)
+    .join(", ");
 }
 
 function isSound({ tally, missing }: WorldReport): boolean {
@@ -152,23 +154,23 @@ function createProgress(world: string) {
 async function replay(seed: number): Promise<boolean> {
   let held = true;
   for (const world of options.worlds) {
-    const run = await runSeed(seed, benchOf(world), options.trace ? print : undefined);
+    const run = await (await loadWorld(world)).run(seed, options.trace ? print : undefined);
     held &&= run.failure === null;
-    const { digest, terms, answered, lines } = run;
-    const text = `seed ${seed} held: ${terms} terms, ${answered} commands, ${lines} lines\ndigest ${digest}`;
+    const text = `seed ${seed} held: ${showFigures(run.figures)}\ndigest ${run.digest}`;
     print(`world "${world}", ${run.failure === null ? text : describeFailure(run)}`);
   }
   return held;
 }
 
 async function showMutants(): Promise<boolean> {
-  const mutants = options.worlds.flatMap((world) => (world === "line" ? LINE_MUTANTS : MEMBER_MUTANTS));
+  const worlds = await Promise.all(options.worlds.map(loadWorld));
+  const mutants = worlds.flatMap((world) => world.mutants);
   let survivors = 0;
-  for (const { name, bench } of mutants) {
+  for (const { name, run } of mutants) {
     let noticed = "no seed notices it";
     let seed = options.from;
     for (; seed < options.from + options.seeds; seed++) {
-      const { failure } = await runSeed(seed, bench);
+      const { failure } = await run(seed);
       if (failure === null) continue;
       noticed = failure;
       break;

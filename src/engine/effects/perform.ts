@@ -1,6 +1,8 @@
 // Performs the effects of a decision, after its entry is stored and before its triggers are acked.
 // E1  Every effect is safe to repeat, so a failed effect is repeated with a backoff until it is done or the engine gives the run up.
 // E2  A task that the swarm can never take (a field that does not fit, a body over the limit) fails its step, once.
+// E3  A step runs once, although its task may be published by two engines, and by an engine that was stopped for a while: the server drops a task
+//     whose id it has seen within its window, and a host looks for the result of a task that was published as a repetition.
 import {
   backoffDelayMs,
   type Chance,
@@ -47,6 +49,11 @@ const EFFECTS_IN_FLIGHT = 32;
 const EFFECT_BACKOFF = { backoffMs: 100, factor: 2, maxBackoffMs: 5_000, jitter: 0.3 };
 /** The tries of an effect after which a log line tells that it fails. */
 const TOLD_TRY = 3;
+/**
+ * The time after which an effect counts as a repetition, in ms: its engine may have been stopped meanwhile, so that another one had its trigger and
+ * repeated the effect (the ack-wait of a trigger is 2 s, and the last renewal may have been 0.6 s before).
+ */
+const STALE_EFFECT_MS = 1_000;
 /** The errors of a task that no repetition mends (E2). */
 const FINAL_CODES: readonly string[] = ["invalid_input", "payload_too_large"];
 
@@ -89,6 +96,8 @@ interface Scene {
   readonly run: EffectScene;
   readonly signal: AbortSignal;
   readonly trace: TraceHeaders;
+  /** The time of the decision, in ms since 1970; null for a repair, whose effects may all be repetitions. */
+  readonly decidedAtMs: number | null;
 }
 
 /** Performs effects. */
@@ -99,14 +108,14 @@ export class Performer {
     this.#parts = parts;
   }
 
-  /** Performs all effects. `trace`: the context of the tasks and children. @throws the signal's reason when the engine gives the run up. */
+  /** Performs all effects of a decision. `trace`: the context of the tasks and children. @throws the signal's reason when the engine gives the run up. */
   async perform(
     run: EffectScene,
     effects: readonly Effect[],
     signal: AbortSignal,
-    trace: TraceHeaders = {},
+    { decidedAtMs, trace = {} }: { decidedAtMs: number; trace?: TraceHeaders },
   ): Promise<void> {
-    const scene = { run, signal, trace };
+    const scene = { run, signal, trace, decidedAtMs };
     if (effects.length === 1) return this.#repeat(scene, effects[0]!);
     const left = [...effects].reverse();
     const next = async () => {
@@ -123,7 +132,7 @@ export class Performer {
    * number of steps. A step with a result is left to its redelivery.
    */
   async repair(fold: Fold, signal: AbortSignal, trace: TraceHeaders = {}): Promise<number> {
-    const scene = { run: fold, signal, trace };
+    const scene = { run: fold, signal, trace, decidedAtMs: null };
     const entries = new Set<number>();
     for (const kind of ["step", "child", "undo", "shared"] as const)
       for (const path of fold.open[kind]) entries.add(fold.ops.get(path)?.entry ?? 0);
@@ -145,10 +154,11 @@ export class Performer {
   }
 
   async #repeat(scene: Scene, effect: Effect): Promise<void> {
-    const { run, signal } = scene;
+    const { run, signal, decidedAtMs } = scene;
     for (let tries = 1; ; tries++) {
       try {
-        await this.#do(scene, effect, tries > 1);
+        const isStale = decidedAtMs === null || this.#parts.clock.now() - decidedAtMs >= STALE_EFFECT_MS; // E3
+        await this.#do(scene, effect, tries > 1 || isStale);
         return;
       } catch (error) {
         signal.throwIfAborted();
@@ -163,10 +173,11 @@ export class Performer {
     }
   }
 
-  #do({ run, trace }: Scene, effect: Effect, isRepeat: boolean): Promise<void> {
+  #do(scene: Scene, effect: Effect, isRepeat: boolean): Promise<void> {
+    const { run, trace } = scene;
     switch (effect.type) {
       case "task":
-        return this.#publish(run, effect, { isRepeat: isRepeat || effect.isRepeat, trace });
+        return this.#publish(scene, effect, isRepeat || effect.isRepeat);
       case "cancel":
         return cancelStep(this.#parts, { ...effect, scope: run.id });
       case "child":
@@ -187,25 +198,25 @@ export class Performer {
   }
 
   async #publish(
-    run: EffectScene,
+    scene: Scene,
     effect: Extract<Effect, { type: "task" }>,
-    how: { isRepeat: boolean; trace: TraceHeaders },
+    isRepeat: boolean,
   ): Promise<void> {
     try {
-      await this.#sendTask(run, effect, how);
+      await this.#sendTask(scene, effect, isRepeat);
     } catch (thrown) {
       const error = toSwarmError(thrown);
       if (error.code === "conflict") return; // It waits or runs already.
       if (!FINAL_CODES.includes(error.code)) throw error;
-      await this.#fail(run, effect, error);
+      await this.#fail(scene.run, effect, error);
     }
   }
 
   /** Stores a task, in a span that is a child of the decision. @throws SwarmError as `append` and {@link parseTask}. */
   async #sendTask(
-    run: EffectScene,
+    { run, trace, decidedAtMs }: Scene,
     effect: Extract<Effect, { type: "task" }>,
-    { isRepeat, trace }: { isRepeat: boolean; trace: TraceHeaders },
+    isRepeat: boolean,
   ): Promise<void> {
     const { transport, subjects, tracer } = this.#parts;
     const { id: taskId } = effect.task;
@@ -227,6 +238,8 @@ export class Performer {
           ...(isRepeat ? { [HEADERS.attempt]: "1" } : {}),
           ...(traceparent === undefined ? {} : { [HEADERS.traceparent]: traceparent }),
         },
+        // E3. The window also remembers a task that was lost, so a repair goes without it.
+        ...(decidedAtMs === null ? {} : { messageId: taskId }),
       });
     } catch (error) {
       span?.fail(codeOfThrown(error));

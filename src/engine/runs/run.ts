@@ -211,8 +211,9 @@ export class Run {
   async #decide(batch: readonly Pending[]): Promise<void> {
     for (let tries = 1; ; tries++) {
       this.#signal.throwIfAborted();
-      const decider = await this.#load(batch);
-      const { triggers, isCut } = await this.#inOrder(batch, decider.fold);
+      const loaded = await this.#load(batch);
+      const { triggers, isCut } = await this.#inOrder(batch, loaded.fold);
+      const decider = this.#withStart(loaded, triggers);
       let isLost = false;
       for (let at = 0; !isLost && (at === 0 || at < triggers.length); at += MAX_TRIGGERS)
         isLost = !(await this.#decideOnce(decider, triggers.slice(at, at + MAX_TRIGGERS), batch));
@@ -247,8 +248,8 @@ export class Run {
         return false;
       }
       this.#tellRefusals(decision.refusals);
-      const headers = headersOfOrders(tracer, fold, span);
-      await performer.perform(fold, decision.effects, this.#signal, headers);
+      const trace = headersOfOrders(tracer, fold, span);
+      await performer.perform(fold, decision.effects, this.#signal, { decidedAtMs: nowMs, trace });
       const hasEnded = decision.entry?.facts.some(({ type }) => type === "ended") === true;
       if (tracer.isOn && hasEnded) traceRun(tracer, fold);
     } catch (error) {
@@ -304,13 +305,20 @@ export class Run {
     this.#tip = tip;
     this.#isExpiring = isExpiring;
     this.#texts = texts.length === 0 || isExpiring ? [...texts] : null;
-    this.#decider = new Decider(fold, this.#definitionFor(fold, batch));
+    this.#decider = new Decider(fold, this.#definitionFor(fold, []));
     return this.#decider;
   }
 
-  #definitionFor({ begun }: Fold, batch: readonly Pending[]): WorkflowDefinition | null {
+  /** A run without a log has its definition from its start, which may be stored and not in the batch (R4). */
+  #withStart(decider: Decider, triggers: readonly Trigger[]): Decider {
+    if (decider.fold.begun !== null) return decider;
+    this.#decider = new Decider(decider.fold, this.#definitionFor(decider.fold, triggers));
+    return this.#decider;
+  }
+
+  #definitionFor({ begun }: Fold, triggers: readonly Trigger[]): WorkflowDefinition | null {
     if (begun !== null) return this.#parts.find(begun) ?? null;
-    for (const { trigger } of batch) {
+    for (const trigger of triggers) {
       if (trigger.type !== "command" || trigger.command.type !== "start") continue;
       return this.#parts.find(trigger.command) ?? null;
     }

@@ -4,6 +4,8 @@
 // L2  An append without an answer is repeated unchanged until it is stored or refused. If the repetition is refused and the last message has
 //     our chain, the first try was stored.
 // L3  A large body is stored before the message that names it, and removed only when its log is gone.
+// L4  A read ends at the messages that were there at its beginning. A roll-up during the read removes them, so a read that has not come as far as
+//     the last message is made again.
 import { backoffDelayMs, type Chance, type Clock, sleep, utf8Bytes, utf8Text } from "../../base/index.ts";
 import { HEADERS, type Subjects, SwarmError } from "../../protocol/index.ts";
 import type { Stored, Transport } from "../../transport/index.ts";
@@ -13,6 +15,8 @@ import { readSummary, showSummary } from "./summary.ts";
 
 /** The largest body that is in its message, in bytes. */
 export const INLINE_ENTRY_BYTES = 256 * 1024;
+/** The most reads of one log: a log is replaced once at its end, and at each `continueAs`. */
+const MAX_READS = 10;
 /** The waits between the repetitions of an append without an answer. They go on until the engine stops (L2). */
 const REPEAT_BACKOFF = { backoffMs: 100, factor: 2, maxBackoffMs: 2_000, jitter: 0.2 };
 /** On a message whose body is an object: the object's name. */
@@ -63,6 +67,19 @@ export class LogStore {
 
   /** Reads a whole log. @throws SwarmError `unavailable`; `internal` when a large body is missing or damaged. */
   async read(workflowId: string): Promise<StoredLog> {
+    for (let tries = 1; ; tries++) {
+      const stored = await this.#readOnce(workflowId);
+      if (stored !== null) return stored;
+      if (tries === MAX_READS)
+        throw new SwarmError(
+          "unavailable",
+          `the log of ${workflowId} was replaced during each of ${tries} reads`,
+        );
+    }
+  }
+
+  /** Null when an entry replaced the log during the read (L4). */
+  async #readOnce(workflowId: string): Promise<StoredLog | null> {
     const subject = this.#subjects.workflow(workflowId);
     const log = this.#transport.log("workflows");
     // The last message alone tells of most logs: there is none, or it is the whole log.
@@ -79,7 +96,7 @@ export class LogStore {
     };
     if (last.header(TTL_HEADER) !== undefined) await add(last);
     else for await (const stored of log.read({ filter: subject })) await add(stored);
-    return { texts, tip, isExpiring, messages };
+    return tip < last.seq ? null : { texts, tip, isExpiring, messages };
   }
 
   async #textsOf(stored: Stored): Promise<string[]> {

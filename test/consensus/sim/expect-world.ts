@@ -4,9 +4,10 @@
 
 import { expect } from "vitest";
 import { scaled } from "../../support/scale.ts";
+import { describeFailure } from "../../support/sim/report.ts";
+import { sweep } from "../../support/sim/sweep.ts";
 import { benchOf } from "./benches.ts";
-import { sweep } from "./sweep.ts";
-import { type Bench, describeFailure, listFaults, runSeed } from "./world.ts";
+import { type Bench, listFaults, runSeed } from "./world.ts";
 
 /**
  * The seeds of a sweep. In the first 38 seeds of each world every kind of fault happens at least once; a seed takes about

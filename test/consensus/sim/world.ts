@@ -7,6 +7,7 @@
 
 import { createHash } from "node:crypto";
 import { AssertionError, assert } from "../../../src/base/index.ts";
+import type { RunReport } from "../../support/sim/report.ts";
 import { Clients, type Place } from "./clients.ts";
 import type { CommandAnswer, Line, LineNode, Reply } from "./lines.ts";
 import { type AppendReply, LogWire, WIRE_FAULTS } from "./log-wire.ts";
@@ -110,21 +111,6 @@ export interface SimulatedNode {
   slowClockUntil: number;
   /** True while clients keep sending requests to it although its clock is slow. */
   isTrusted: boolean;
-}
-
-/** The report of one run. */
-export interface RunReport {
-  readonly seed: number;
-  /** The reason of the failure; null when every invariant held. */
-  readonly failure: string | null;
-  /** SHA-256 over all lines and replies. */
-  readonly digest: string;
-  readonly lines: number;
-  readonly terms: number;
-  readonly answered: number;
-  readonly faults: ReadonlyMap<string, number>;
-  /** The last lines and replies before a failure; empty without one. */
-  readonly tail: readonly string[];
 }
 
 /** The election timeout of every simulated node, in ticks. */
@@ -234,9 +220,11 @@ class World {
       seed: this.#stage.seed,
       failure,
       digest: this.#digest.digest("hex"),
-      lines: this.#stage.lines,
-      terms: this.#log.lineage.terms,
-      answered: this.#clients.answered,
+      figures: {
+        terms: this.#log.lineage.terms,
+        commands: this.#clients.answered,
+        lines: this.#stage.lines,
+      },
       faults: this.#stage.faults,
       tail: failure === null ? [] : this.#tail,
     };
@@ -553,11 +541,4 @@ export function electionLine(node: SimulatedNode, { members, stage }: Shared) {
     preVote: stage.seed % 5 !== 0,
     checkQuorum: true,
   };
-}
-
-/** A failed run as text: the seed, the failure, and the last lines. */
-export function describeFailure(report: RunReport): string {
-  return [`seed ${report.seed} failed: ${report.failure}`, `digest ${report.digest}`, ...report.tail].join(
-    "\n",
-  );
 }

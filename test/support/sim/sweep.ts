@@ -1,8 +1,8 @@
 // Runs many seeds of one world on several threads, and sums up the reports. Owns the distribution of seeds and the
-// sums; world.ts runs one seed. Seeds share nothing, so the sums do not depend on the number of threads.
+// sums; a world (worlds.ts) runs one seed. Seeds share nothing, so the sums do not depend on the number of threads.
 
 import { Worker } from "node:worker_threads";
-import type { RunReport } from "./world.ts";
+import type { RunReport } from "./report.ts";
 
 /**
  * The seeds that a thread takes at once: a second or two of work, so that progress shows and all threads end together.
@@ -16,10 +16,8 @@ export interface Tally {
   readonly seeds: number;
   /** The number of times that each kind of fault really happened. */
   readonly faults: Readonly<Record<string, number>>;
-  /** The number of office-taken entries; then the numbers of answered commands and reads, and of lines. */
-  readonly terms: number;
-  readonly answered: number;
-  readonly lines: number;
+  /** The sums of the worlds' counts. */
+  readonly figures: Readonly<Record<string, number>>;
   /** Failed runs, by seed. */
   readonly failures: readonly RunReport[];
 }
@@ -32,33 +30,31 @@ export interface Seeds {
 }
 
 /** The tally of no seeds. */
-export const EMPTY_TALLY: Tally = { seeds: 0, faults: {}, terms: 0, answered: 0, lines: 0, failures: [] };
+export const EMPTY_TALLY: Tally = { seeds: 0, faults: {}, figures: {}, failures: [] };
 
 /** The sum of a tally and one report. */
 export function addRun(tally: Tally, run: RunReport): Tally {
-  const { terms, answered, lines, failure } = run;
+  const { figures, failure } = run;
   const faults = Object.fromEntries(run.faults);
-  return addTally(tally, {
-    seeds: 1,
-    faults,
-    terms,
-    answered,
-    lines,
-    failures: failure === null ? [] : [run],
-  });
+  return addTally(tally, { seeds: 1, faults, figures, failures: failure === null ? [] : [run] });
 }
 
 function addTally(one: Tally, other: Tally): Tally {
-  const faults = { ...one.faults };
-  for (const [fault, count] of Object.entries(other.faults)) faults[fault] = (faults[fault] ?? 0) + count;
   return {
     seeds: one.seeds + other.seeds,
-    faults,
-    terms: one.terms + other.terms,
-    answered: one.answered + other.answered,
-    lines: one.lines + other.lines,
+    faults: addCounts(one.faults, other.faults),
+    figures: addCounts(one.figures, other.figures),
     failures: [...one.failures, ...other.failures].sort((a, b) => a.seed - b.seed),
   };
+}
+
+function addCounts(
+  one: Readonly<Record<string, number>>,
+  other: Readonly<Record<string, number>>,
+): Record<string, number> {
+  const sum = { ...one };
+  for (const [name, count] of Object.entries(other)) sum[name] = (sum[name] ?? 0) + count;
+  return sum;
 }
 
 /** Runs all seeds on `threads` threads. `onProgress` gets the sum so far and the part that was just added. */
