@@ -5,12 +5,17 @@ import type { Delivery, Log, Transport } from "../../src/transport/index.ts";
 export class Failpoint {
   effects: string[] = [];
   dead = false;
-  readonly at: number;
+  at: number;
   readonly mode: "before" | "after";
 
   constructor(at: number, mode: "before" | "after") {
     this.at = at;
     this.mode = mode;
+  }
+
+  /** Chooses the effect now. */
+  arm(at: number): void {
+    this.at = at;
   }
 
   /** Performs an effect of a live process. A dead process waits for an answer that never comes. */
@@ -93,6 +98,30 @@ export function cutOff(transport: Transport, point: Failpoint): Transport {
       if (name === "log") return log;
       if (name === "queue") return queue;
       if (name === "bus") return bus;
+      const value = Reflect.get(target, name, target) as unknown;
+      return typeof value === "function" ? value.bind(target) : value;
+    },
+  });
+}
+
+/** The writes beside those of {@link cutOff}: purges, buckets and large entries. */
+export function cutWrites(transport: Transport, point: Failpoint): Transport {
+  const log: Transport["log"] = (key) => {
+    const inner = transport.log(key);
+    return { ...inner, purge: (options) => point.run(`purge ${key}`, () => inner.purge(options)) };
+  };
+  const bucket: Transport["bucket"] = (key) => {
+    const inner = transport.bucket(key);
+    return { ...inner, put: (...args) => point.run(`put ${key}`, () => inner.put(...args)) };
+  };
+  const entries: Transport["entries"] = {
+    ...transport.entries,
+    put: (...args) => point.run("put entries", () => transport.entries.put(...args)),
+  };
+  const parts: Partial<Transport> = { log, bucket, entries };
+  return new Proxy(transport, {
+    get(target, name) {
+      if (Object.hasOwn(parts, name)) return parts[name as keyof Transport];
       const value = Reflect.get(target, name, target) as unknown;
       return typeof value === "function" ? value.bind(target) : value;
     },
