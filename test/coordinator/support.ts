@@ -5,6 +5,7 @@ import { createMeter, silentLogger } from "../../src/base/index.ts";
 import {
   type AskOptions,
   createBallots,
+  createLeaseKeeper,
   createOffice,
   createOfficeClient,
   createOfficeServer,
@@ -44,11 +45,19 @@ export interface Coordinator {
 
 /** A swarm with a control log, and functions that start coordinators and clients. */
 export async function setupOffice(
-  options: { nats?: boolean; prefix?: string; at?: NatsServer; credentials?: NatsCredentials } = {},
+  options: {
+    nats?: boolean;
+    prefix?: string;
+    at?: NatsServer;
+    credentials?: NatsCredentials;
+    /** Keeps the stop of each part; default: each is stopped at the end of the test. */
+    onEnd?: (stop: () => Promise<void> | void) => void;
+  } = {},
 ) {
   const prefix = options.prefix ?? "murmur";
+  const onEnd = options.onEnd ?? onTestFinished;
   const server = options.at ?? (options.nats === true ? await startNatsServer() : undefined);
-  if (server !== undefined) onTestFinished(() => server.stop());
+  if (server !== undefined) onEnd(() => server.stop());
   const memory = new MemoryServer();
   /** `url`: another address of the server, if there is one. */
   const connect = async (url = server?.url): Promise<Transport> => {
@@ -63,7 +72,7 @@ export async function setupOffice(
             log: silentLogger,
             meter: createMeter(),
           });
-    onTestFinished(() => transport.close());
+    onEnd(() => transport.close());
     return transport;
   };
   const transport = await connect();
@@ -115,7 +124,7 @@ export async function setupOffice(
       await ballots.service.stop();
       tasks.close();
     };
-    onTestFinished(stop);
+    onEnd(stop);
     if (placed) await placement.service.start();
     await ballots.service.start();
     await office.service.start();
@@ -150,14 +159,16 @@ export async function startAgents(
   transport: Transport,
   definitions: readonly AgentDefinition[],
   hostId = "h1",
+  { onEnd = onTestFinished }: { onEnd?: (stop: () => Promise<void> | void) => void } = {},
 ): Promise<void> {
   const parts = { transport, meter: createMeter(), log: silentLogger, hostId };
   const roles = definitions.map((definition) => ({ definition }));
-  const host = createHost({ ...parts, role: "test", version: "1.0.0", roles });
+  const locks = createLeaseKeeper({ office: createOfficeClient({ transport }), log: silentLogger });
+  const host = createHost({ ...parts, role: "test", version: "1.0.0", roles, locks });
   const worker = createWorker({ ...parts, workforce: host.workforce, capabilities: host.capabilities });
   await host.service.start();
   await worker.start();
-  onTestFinished(async () => {
+  onEnd(async () => {
     await worker.stop();
     await host.service.stop();
   });
