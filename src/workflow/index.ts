@@ -56,6 +56,8 @@ export {
 } from "./define/primitives.ts";
 export {
   type Block,
+  callsOf,
+  checkExpansion,
   childrenOf,
   definitionSchema,
   drawGraph,
@@ -64,7 +66,10 @@ export {
   expand,
   type Graph,
   loadDefinition,
+  MAX_OBJECTIVE_LENGTH,
   type Node,
+  OBJECTIVE_WORKFLOW,
+  objectiveWorkflow,
   type ReadDefinition,
   readDefinition,
   readSource,

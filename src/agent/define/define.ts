@@ -122,6 +122,8 @@ export interface AgentDefinition {
   readonly capabilities: readonly string[];
   /** The skills in the agent's status; a field that its author omitted is missing. */
   readonly skills: Pick<AgentStatus, "expertise" | "triggers" | "model">;
+  /** The schemas of input and output; a schema that its author omitted is missing. */
+  readonly schemas: { readonly input?: z.ZodType; readonly output?: z.ZodType };
   readonly slots: number;
   readonly limits: CapabilityLimits | undefined;
   readonly exec: ExecLimits | undefined;
@@ -243,6 +245,10 @@ export function defineAgent<In extends z.ZodType = z.ZodUnknown, Out extends z.Z
     version: checked.version,
     capabilities: Object.freeze([...checked.capabilities]),
     skills: skillsOf(checked),
+    schemas: Object.freeze({
+      ...(spec.input === undefined ? {} : { input: spec.input }),
+      ...(spec.output === undefined ? {} : { output: spec.output }),
+    }),
     slots: checked.slots,
     limits: spec.limits,
     exec: spec.exec,

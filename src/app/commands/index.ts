@@ -180,6 +180,7 @@ export const COMMANDS: readonly CommandEntry[] = [
   ),
   entry("schedule ls", "list schedules", async () => (await import("./swarm/schedule.ts")).ls),
   entry("schedule rm", "remove a schedule", async () => (await import("./swarm/schedule.ts")).rm),
+  entry("run", "plan an objective, and run the plan", async () => (await import("./swarm/run.ts")).command),
   entry(
     "schedule backfill",
     "fire the past ticks of a schedule",

@@ -20,6 +20,7 @@ import { recoverOffice, showOffice, transferOffice } from "./office.ts";
 import type { Operation } from "./operation.ts";
 import { showOverview } from "./overview.ts";
 import { advisePermission } from "./permission-advice.ts";
+import { planWorkflow } from "./plan.ts";
 import { listProblems } from "./problems.ts";
 import { showScaling } from "./scaling.ts";
 import { backfillSchedule, listSchedules, removeSchedule, setSchedule } from "./schedules.ts";
@@ -79,7 +80,7 @@ export const OPERATIONS = [
   ...[startWorkflow, runWorkflow, listWorkflows, showWorkflow, verifyWorkflow, exportWorkflow],
   ...[watchWorkflow, drawWorkflow],
   ...[listShared, showShared, setShared],
-  ...[signalWorkflow, approveWorkflow, rejectWorkflow],
+  ...[planWorkflow, signalWorkflow, approveWorkflow, rejectWorkflow],
   ...[pauseWorkflow, resumeWorkflow, cancelWorkflow, retryWorkflow],
   ...[initStreams, showSwarm, showOverview, listProblems, watchEvents],
 ] as unknown as readonly Operation[];

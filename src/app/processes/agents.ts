@@ -24,7 +24,7 @@ import {
   SharedStore,
 } from "../../work/index.ts";
 import { createClassFinder } from "../agents/classes.ts";
-import { createRollCall } from "../agents/roll-call.ts";
+import { createRollCall, describeRole } from "../agents/roll-call.ts";
 import type { Ports } from "../cli/command.ts";
 import { CONFIG_FILE } from "../config.ts";
 import { readOwnManifest } from "../own-package.ts";
@@ -200,7 +200,12 @@ function assembleAgents(
     createsConsumers: ports.config.createConsumers,
     door,
   });
-  const rollCall = createRollCall({ transport, status: () => host.status(), log });
+  const rollCall = createRollCall({
+    transport,
+    status: () => host.status(),
+    describe: () => definitions.map(describeRole),
+    log,
+  });
   const capabilities = host.capabilities.map(({ name }) => name);
   return {
     services: {

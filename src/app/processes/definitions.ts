@@ -5,7 +5,12 @@ import { extname, join } from "node:path";
 import { pathToFileURL } from "node:url";
 import type { Definitions } from "../../engine/index.ts";
 import { SwarmError, toSwarmError } from "../../protocol/index.ts";
-import { isWorkflowDefinition, loadDefinition, type WorkflowDefinition } from "../../workflow/index.ts";
+import {
+  isWorkflowDefinition,
+  loadDefinition,
+  objectiveWorkflow,
+  type WorkflowDefinition,
+} from "../../workflow/index.ts";
 
 /** The endings of definitions that are data, and of modules. */
 const DATA = new Set([".yaml", ".yml", ".json"]);
@@ -45,13 +50,18 @@ function isDefinitionFile(name: string): boolean {
   return (DATA.has(ending) || MODULES.has(ending)) && !/\.(test|spec|d)\.[a-z]+$/.test(name);
 }
 
+/** The place of definitions that are part of the program, for people. */
+const BUILT_IN = "the program";
+
 /**
- * Loads all definitions below a directory.
+ * Loads all definitions below a directory, and those of the program.
  * @throws SwarmError `invalid_input` with the faults of all files; `conflict` for two definitions of one name and version.
  */
 export async function loadDefinitions(directory: string): Promise<Definitions> {
   const files = await listDefinitionFiles(directory);
-  const loaded: { file: string; definition: WorkflowDefinition }[] = [];
+  const loaded: { file: string; definition: WorkflowDefinition }[] = [
+    { file: BUILT_IN, definition: objectiveWorkflow },
+  ];
   const faults: string[] = [];
   for (const file of files) {
     try {

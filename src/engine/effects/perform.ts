@@ -197,11 +197,7 @@ export class Performer {
     }
   }
 
-  async #publish(
-    scene: Scene,
-    effect: Extract<Effect, { type: "task" }>,
-    isRepeat: boolean,
-  ): Promise<void> {
+  async #publish(scene: Scene, effect: Extract<Effect, { type: "task" }>, isRepeat: boolean): Promise<void> {
     try {
       await this.#sendTask(scene, effect, isRepeat);
     } catch (thrown) {

@@ -1,6 +1,6 @@
 // Reads steps that a step made, such as a plan: as a file is read, with tighter bounds, and only with calls of granted capabilities.
 import { SwarmError } from "../../protocol/index.ts";
-import { checkSteps, innerBlocks } from "./check.ts";
+import { checkSteps, innerBlocks, type Surroundings } from "./check.ts";
 import {
   type Block,
   EXPANDED_LIMITS,
@@ -36,6 +36,29 @@ export function readExpansion(name: string, data: unknown, tree: Tree, outer: Tr
   if (tree.count.steps > MAX_TREE_STEPS)
     throw refused(name, [`all expanded graphs together have more than ${MAX_TREE_STEPS} steps`]);
   return steps;
+}
+
+/** The faults of steps that are to be run by `expand`, for people. `surroundings`: the capabilities that are known. */
+export function checkExpansion(
+  data: unknown,
+  grants: readonly string[],
+  surroundings: Surroundings = {},
+): string[] {
+  const { steps, faults } = parseSteps(data, EXPANDED_LIMITS);
+  const all =
+    faults.length > 0 ? faults : [...checkSteps(steps, surroundings), ...findForbidden(steps, grants)];
+  return all.map(showFault);
+}
+
+/** The capabilities that steps call, with those of compensations, sorted. Faulty steps have none. */
+export function callsOf(data: unknown): string[] {
+  const { steps } = parseSteps(data, EXPANDED_LIMITS);
+  const calls = (block: Block): string[] =>
+    block.flatMap((node) => [
+      ...(node.kind === "step" ? [node.call, ...(node.undo === undefined ? [] : [node.undo.call])] : []),
+      ...innerBlocks(node).flatMap(calls),
+    ]);
+  return [...new Set(calls(steps))].sort();
 }
 
 /** Faults that only steps from data have: capabilities without a grant, and children. */

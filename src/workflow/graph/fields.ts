@@ -8,7 +8,10 @@ import { MAX_LOOP_PASSES } from "./graph.ts";
 /** The name of a step: it stands in expressions as `steps.<name>`. */
 export const stepNameSchema = z
   .string("must be 1–48 of A–Z a–z 0–9 _ -, beginning with a letter or _")
-  .regex(/^[A-Za-z_][A-Za-z0-9_-]{0,47}$/, "must be 1–48 of A–Z a–z 0–9 _ -, beginning with a letter or _")
+  .regex(
+    /^(?!__proto__$)[A-Za-z_][A-Za-z0-9_-]{0,47}$/,
+    "must be 1–48 of A–Z a–z 0–9 _ -, beginning with a letter or _, and not __proto__",
+  )
   .describe("The step's name: unique in the workflow, and `steps.<name>` in expressions.");
 
 const anything = z.unknown();

@@ -37,6 +37,8 @@ const AGENTS: Agents = [
   },
 ];
 
+/** An expression of a definition. */
+const value = (path: string) => `\${${path}}`;
 const plan = (objective: string) => makePlan({ objective, agents: AGENTS });
 
 it("splits an objective into stages and parts that run side by side", () => {
@@ -72,7 +74,7 @@ it("each part becomes a step of the agent that fits best, later steps get the ou
       call: "write-page",
       with: {
         task: "write the release notes",
-        context: ["${steps.list-files}", "${steps.run-checks}"],
+        context: [value("steps.list-files"), value("steps.run-checks")],
       },
       route: "best",
       labels: { expertise: "docs" },
@@ -98,8 +100,8 @@ it("a part that no agent can do is told with the reason, and an approval waits f
 });
 
 it("texts of the objective are data: an expression in them is not computed", () => {
-  const { steps } = plan("check ${input.secret}");
-  expect(steps).toMatchObject([{ with: { objective: "check $${input.secret}" } }]);
+  const { steps } = plan(`check ${value("input.secret")}`);
+  expect(steps).toMatchObject([{ with: { objective: `check $${value("input.secret")}` } }]);
   expect(checkExpansion(steps, callsOf(steps))).toEqual([]);
 });
 

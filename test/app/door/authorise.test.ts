@@ -47,6 +47,7 @@ const INPUTS: Readonly<Record<string, object>> = {
   "schedule-backfill": { id: "s", from: "1h" },
   "budget-set": { name: "b", calls: 1 },
   "budget-remove": { name: "b" },
+  "workflow-plan": { objective: "o" },
   "workflow-start": { workflow: "w" },
   "workflow-run": { workflow: "w" },
   "workflow-signal": { id: "r", name: "s" },

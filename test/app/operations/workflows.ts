@@ -1,13 +1,16 @@
 // Performs each operation on workflows once, for the tests of the faces of the table.
 import { expect, onTestFinished } from "vitest";
 import { z } from "zod";
+import { createRollCall } from "../../../src/app/agents/roll-call.ts";
 import { createMeter, silentLogger } from "../../../src/base/index.ts";
 import { createEngine } from "../../../src/engine/index.ts";
 import type { Transport } from "../../../src/transport/index.ts";
-import { createTaskClient } from "../../../src/work/index.ts";
+import { createTaskClient, createWorker } from "../../../src/work/index.ts";
 import { approval, defineWorkflow, signal, step } from "../../../src/workflow/index.ts";
+import { makeStatus } from "../../coordinator/support.ts";
 import { definitionsOf } from "../../engine/support.ts";
-import { until } from "../../work/support.ts";
+import { makePlacedConsumer } from "../../work/office.ts";
+import { ScriptedWorkforce, until } from "../../work/support.ts";
 
 /** The workflow of {@link performWorkflows}: it asks for two approvals and a signal. */
 const asks = defineWorkflow({
@@ -42,6 +45,13 @@ export async function performWorkflows(
   await engine.start();
   onTestFinished(() => engine.stop());
   const output = async (name: string, input: object) => (await call(name, input)).output;
+  const stopPlanner = await startPlanner(transport);
+  expect(await output("workflow-plan", { objective: "say hello" })).toMatchObject({
+    calls: ["echo"],
+    steps: [{ step: "say", call: "echo", with: "say hello" }],
+    missing: [{ what: "the moon", reason: "too far" }],
+  });
+  await stopPlanner();
   const waitsFor = (path: string) =>
     until(async () => {
       const report = await output("workflow-show", { id: "w1" }).catch(() => null);
@@ -93,4 +103,29 @@ export async function performWorkflows(
   expect(await output("workflow-verify", { id: "w1" })).toMatchObject({ isValid: true, fault: null });
   const { entries } = await output("workflow-export", { id: "w1" });
   expect(entries).toHaveLength(Number((await output("workflow-verify", { id: "w1" })).entries));
+}
+
+/** Starts an agent that makes plans. Its stop leaves no queue of the capability. */
+async function startPlanner(transport: Transport): Promise<() => Promise<void>> {
+  const log = silentLogger;
+  const planner = makeStatus({ id: "planner-1", role: "planner", capabilities: ["planner"] });
+  const rollCall = createRollCall({ transport, status: () => [planner], log });
+  const workforce = new ScriptedWorkforce(1, async ({ task }) => ({
+    steps: [{ step: "say", call: "echo", with: (task.input as { objective: string }).objective }],
+    unmatched: [{ text: "the moon", reason: "too far" }],
+  }));
+  const worker = createWorker({
+    ...{ transport, meter: createMeter(), log, hostId: "planner-host", workforce },
+    capabilities: [{ name: "planner" }],
+  });
+  await makePlacedConsumer(transport, "planner-host");
+  await rollCall.start();
+  await worker.start();
+  return async () => {
+    await worker.stop();
+    await rollCall.stop();
+    const queue = transport.queue("tasks");
+    for (const { name, filter } of await queue.consumers())
+      if (filter.includes(".planner.")) await queue.deleteConsumer(name);
+  };
 }

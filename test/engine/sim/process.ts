@@ -23,6 +23,7 @@ const REQUEST_LOST = 0.02;
 const ANSWER_LOST = 0.03;
 const REFUSED = 0.01;
 const ACK_LOST = 0.05;
+const NAK_LOST = 0.4;
 const BEAT_LOST = 0.15;
 const TWICE = 0.05;
 const UNHEARD = 0.5;
@@ -157,6 +158,7 @@ export class SimulatedProcess {
           isWrite: key === "workflows",
         }),
       last: (filter, options) => call("last", () => inner.last(filter, options)),
+      lasts: (...args) => call("lasts", () => inner.lasts(...args)),
       get: (seq) => call("get", () => inner.get(seq)),
       next: (filter, fromSeq) => call("next", () => inner.next(filter, fromSeq)),
       read: (options) => this.#read(inner, key, options),
@@ -209,7 +211,8 @@ export class SimulatedProcess {
 
   #delivery(inner: Delivery): Delivery {
     const answer = (name: string, run: () => void) => {
-      if (!this.#stage.flip(ACK_LOST)) this.outbound(`${name} ${inner.subject}`, run);
+      if (!this.#stage.flip(name === "nak" ? NAK_LOST : ACK_LOST))
+        this.outbound(`${name} ${inner.subject}`, run);
       else this.#stage.count(`${name} lost`);
     };
     return {

@@ -9,12 +9,15 @@ import { FAULTS, runSeed } from "./world.ts";
 
 const SEEDS = scaled(25, 1_000);
 const MUTANT_SEEDS = 200;
+/** Kinds of fault that a short sweep may miss: they need a cancel, or an engine that stops with triggers. */
+const RARE = ["hosts unheard", "nak lost"].slice(scaled(0, 2));
 
 it(`${SEEDS} seeds hold, and every kind of fault happens`, { timeout: 1_200_000 }, async () => {
   const seeds = { world: "workflow", from: 1, to: SEEDS + 1 };
   const { failures, faults } = await sweep(seeds, { threads: scaled(1, 2), onProgress: () => undefined });
   expect(failures.map(describeFailure)).toEqual([]);
-  expect(FAULTS.filter((fault) => faults[fault] === undefined)).toEqual([]);
+  const wanted = FAULTS.filter((fault) => !RARE.includes(fault));
+  expect(wanted.filter((fault) => faults[fault] === undefined)).toEqual([]);
 });
 
 it("a seed replays line by line", async () => {

@@ -270,7 +270,7 @@ class World implements Stage {
     return false;
   }
 
-  /** An operator resumes what waits for a person: a paused run, and one that is blocked because a trigger came too often. */
+  /** An operator resumes what waits for a person: a paused run, and a run whose trigger came too often. */
   async #resumeAll(): Promise<void> {
     const subjects = createSubjects(PREFIX);
     const parts = { transport: this.#raw, subjects, clock: this.#clock, chance: this.#chance };
@@ -310,8 +310,7 @@ class World implements Stage {
     const process = new SimulatedProcess(id, { stage: this, clock: this.#clock, skewMs });
     const connection = connectMemory({ prefix: PREFIX, server: this.#server });
     const wrapped = process.wrap(connection);
-    const transport =
-      this.#mutant?.bend({ transport: wrapped, raw: this.#raw, process, stage: this }) ?? wrapped;
+    const transport = this.#mutant?.bend({ transport: wrapped, raw: this.#raw, process }) ?? wrapped;
     const chance = seededChance(this.#seed * 100 + this.#number);
     const common = { transport, meter: this.#meter, log: this.#logger(), clock: process.clock, chance };
     const engine = createEngine({

@@ -9,7 +9,7 @@ it("a log that is rolled up while it is read is read again, and is not empty", a
   await raw.init();
   let rollUp: (() => Promise<unknown>) | null = null;
   const log = raw.log("workflows");
-  /** A log that is replaced when somebody begins to read it. */
+  /** A log that is replaced while a reader reads it. */
   const replaced: Log = {
     ...log,
     async *read(options) {
@@ -34,7 +34,7 @@ it("a log that is rolled up while it is read is read again, and is not empty", a
     summary: { id: "r" } as LogAppend["summary"],
     tip,
     isRollup: false,
-    expires: false,
+    ttlMs: null,
   });
   await store.append("r", entry("one", 0), signal);
   await store.append("r", entry("two", 1), signal);

@@ -263,6 +263,155 @@ const STORIES: Record<string, Story> = {
           catch: [{ step: told, call: echo, with: "\${error.code}" }]
       output: \${steps.told}`,
   },
+  "a ballot, a route and a pivot": {
+    *code() {
+      yield* step("a", "echo", "x", { ballot: { seats: 3, strategy: "majority", pointer: "/level" } });
+      yield* step("b", "echo", "y", { route: "best", undo: { call: "undo" } });
+      return yield* step("c", "echo", "z", { pivot: true });
+    },
+    data: `
+      steps:
+        - { step: a, call: echo, with: x, ballot: { seats: 3, strategy: majority, pointer: /level } }
+        - { step: b, call: echo, with: y, route: best, undo: { call: undo } }
+        - { step: c, call: echo, with: z, pivot: true }
+      output: \${steps.c}`,
+  },
+  "a failure after a pivot, which undoes nothing": {
+    *code() {
+      yield* step("a", "echo", 1, { undo: { call: "undo" } });
+      yield* step("b", "echo", 2, { pivot: true });
+      yield* step("c", "fail", 3, { retry: { max: 0 } });
+    },
+    data: `
+      steps:
+        - { step: a, call: echo, with: 1, undo: { call: undo } }
+        - { step: b, call: echo, with: 2, pivot: true }
+        - { step: c, call: fail, with: 3, retry: { max: 0 } }`,
+  },
+  "a race whose first end is a failure": {
+    *code() {
+      yield* race([step("quick", "fail"), step("late", "slow", 1, { undo: { call: "undo" } })]);
+    },
+    data: `
+      steps:
+        - { race: first, of: [{ step: quick, call: fail }, { step: late, call: slow, with: 1, undo: { call: undo } }] }`,
+  },
+  "a map whose item fails, with a compensation for each item": {
+    *code({ items }: { items: number[] }) {
+      yield* map("odd", items, { concurrency: 1 }, (item) =>
+        step("one", "odd", item, { undo: { call: "undo", with: { item } } }),
+      );
+    },
+    data: `
+      steps:
+        - map: odd
+          over: "\${input.items}"
+          concurrency: 1
+          do: { step: one, call: odd, with: "\${item}", undo: { call: undo, with: { item: "\${item}" } } }`,
+    input: { items: [1, 3, 4, 5] },
+  },
+  "a map over no list, which fails at its name": {
+    *code({ items }: { items: number[] }) {
+      try {
+        yield* map("m", items, {}, (item) => step("one", "echo", item));
+      } catch (error) {
+        return yield* step("told", "echo", (error as { code: string }).code);
+      }
+    },
+    data: `
+      steps:
+        - try: [{ map: m, over: "\${input.items}", do: { step: one, call: echo, with: "\${item}" } }]
+          catch: [{ step: told, call: echo, with: "\${error.code}" }]
+      output: \${steps.told}`,
+    input: { items: "none" },
+  },
+  "a signal under another name, and a wait whose time ends": {
+    signals: { go: z.number() },
+    *code() {
+      const first = yield* signal("first", { of: "go" });
+      try {
+        yield* signal("second", { of: "go", expiresMs: 1_000 });
+      } catch (error) {
+        return { first, code: yield* step("told", "echo", (error as { code: string }).code) };
+      }
+    },
+    data: `
+      signals: { go: { type: number } }
+      steps:
+        - { signal: first, of: go }
+        - try: [{ signal: second, of: go, expiresMs: 1000 }]
+          catch: [{ step: told, call: echo, with: "\${error.code}" }]
+      output: { first: "\${steps.first}", code: "\${steps.told}" }`,
+    deeds: [(run) => run.signal("go", 1)],
+  },
+  "an approval that a person rejects, and one whose time is over": {
+    *code() {
+      try {
+        yield* approval("late", { by: ["ops"], expiresMs: 1_000 });
+      } catch {
+        yield* step("told", "echo", "late");
+      }
+      yield* approval("check", { by: ["ops"], expiresMs: 1_000, onExpiry: "reject" });
+    },
+    data: `
+      steps:
+        - try: [{ approval: late, by: [ops], expiresMs: 1000 }]
+          catch: [{ step: told, call: echo, with: late }]
+        - { approval: check, by: [ops], expiresMs: 1000, onExpiry: reject }`,
+  },
+  "a child with a compensation, and a child that outlives its parent": {
+    *code() {
+      yield* child("c", "inner", { n: 2 }, { undo: { call: "undo", with: 1 } });
+      yield* child("d", "inner", { n: 3 }, { version: 1, onParentEnd: "leave" });
+      yield* step("e", "fail");
+    },
+    data: `
+      steps:
+        - { child: c, workflow: inner, with: { n: 2 }, undo: { call: undo, with: 1 } }
+        - { child: d, workflow: inner, with: { n: 3 }, version: 1, onParentEnd: leave }
+        - { step: e, call: fail }`,
+  },
+  "a sleep of a computed time": {
+    *code({ ms }: { ms: number }) {
+      yield* sleep("nap", ms);
+      return yield* step("a", "echo", "awake");
+    },
+    data: `
+      steps:
+        - { sleep: nap, ms: "\${input.ms}" }
+        - { step: a, call: echo, with: awake }
+      output: \${steps.a}`,
+    input: { ms: 5_000 },
+  },
+  "an added graph that is refused, and its failure is caught": {
+    *code() {
+      try {
+        yield* expand("work", [{ step: "x", call: "fail" }], { grants: ["echo"] });
+      } catch (error) {
+        return yield* step("told", "echo", (error as { code: string }).code);
+      }
+    },
+    data: `
+      steps:
+        - try: [{ expand: work, graph: [{ step: x, call: fail }], grants: [echo] }]
+          catch: [{ step: told, call: echo, with: "\${error.code}" }]
+      output: \${steps.told}`,
+  },
+  "branches whose failure cancels a step that runs, and is caught": {
+    *code() {
+      try {
+        yield* all([step("slow", "slow", 1, { undo: { call: "undo" } }), step("bad", "fail")]);
+      } catch {
+        return yield* step("instead", "echo", "ok");
+      }
+    },
+    data: `
+      steps:
+        - try:
+            - parallel: [{ step: slow, call: slow, with: 1, undo: { call: undo } }, { step: bad, call: fail }]
+          catch: [{ step: instead, call: echo, with: ok }]
+      output: \${steps.instead}`,
+  },
 };
 const inner = defineWorkflow({
   name: "inner",

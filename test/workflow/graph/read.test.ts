@@ -1,5 +1,6 @@
 import { expect, it } from "vitest";
 import {
+  checkExpansion,
   MAX_DEFINITION_LENGTH,
   readDefinition,
   type Surroundings,
@@ -32,7 +33,7 @@ it.each([
   ["- { step: a, call: echo, wiht: 1 }", "4:32: wiht is not known; did you mean with?"],
   [
     "- { step: 1a, call: echo }",
-    '4:11: step must be 1–48 of A–Z a–z 0–9 _ -, beginning with a letter or _, got "1a"',
+    '4:11: step must be 1–48 of A–Z a–z 0–9 _ -, beginning with a letter or _, and not __proto__, got "1a"',
   ],
   ["- { step: a, call: echo, timeoutMs: -1 }", "4:37: timeoutMs must be at least 1, got -1"],
   [
@@ -185,6 +186,24 @@ it("a definition that is too large, too deep or explodes by aliases is refused i
   for (const [from, to] of ["ab", "bc", "cd", "de", "ef", "fg", "gh"])
     bomb.push(`${to}: &${to} [${Array(10).fill(`*${from}`).join(", ")}]`);
   expect(await faultsOf(bomb.join("\n"))).toEqual([expect.stringMatching(/^1:1: Excessive alias count/)]);
+});
+
+it("a definition of 100,000 steps, an added graph of as many, and a step that names itself or __proto__ are refused in little time", async () => {
+  const many = Array.from({ length: 100_000 }, (_, index) => ({ step: `s${index}`, call: "echo" }));
+  const startedMs = performance.now();
+  expect(
+    await faultsOf(withSteps(many.map(({ step }) => `- { step: ${step}, call: echo }`).join("\n"))),
+  ).toEqual([expect.stringMatching(/^1:1: the definition has \d+ characters; at most 1048576 are read$/)]);
+  const [first, ...others] = checkExpansion(many, ["echo"]);
+  expect(first).toBe("100: has more than 100 steps");
+  expect(others.length).toBeLessThan(100);
+  expect(performance.now() - startedMs).toBeLessThan(2_000);
+  expect(await faultsOf(withSteps("- { step: a, call: echo, with: '${steps.a}' }"))).toEqual([
+    "4:41: step a does not come before this place: it stands later, beside it, or inside a map",
+  ]);
+  expect(await faultsOf(withSteps("- { step: __proto__, call: echo }"))).toEqual([
+    '4:11: step must be 1–48 of A–Z a–z 0–9 _ -, beginning with a letter or _, and not __proto__, got "__proto__"',
+  ]);
 });
 
 it("fields with the names of JavaScript's own properties are data", async () => {

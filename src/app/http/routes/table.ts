@@ -113,6 +113,7 @@ export const ROUTES: readonly Route[] = [
   // For autoscalers, such as the trigger metrics-api of KEDA with the value location `work`.
   route("GET /v1/scaling/:group", "scaling-show", { parameters: { group: "group" } }),
   route("POST /v1/workflows", "workflow-start", { status: 202, waiting: "workflow-run" }),
+  route("POST /v1/plans", "workflow-plan"),
   route("GET /v1/workflows", "workflow-list"),
   route("GET /v1/workflows/:id", "workflow-show", run),
   route("GET /v1/workflows/:id/events", "workflow-watch", {

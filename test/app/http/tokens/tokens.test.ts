@@ -123,6 +123,7 @@ const BODIES: Readonly<Record<string, object>> = {
   "config-set": { value: 1 },
   "schedule-set": { when: { everyMs: 1_000_000 }, task: { capability: "echo", input: 1 } },
   "budget-set": { calls: 1 },
+  "workflow-plan": { objective: "o" },
   "workflow-start": { workflow: "w" },
   "workflow-signal": { name: "s" },
   "workflow-shared-set": { value: 1 },
