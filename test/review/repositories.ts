@@ -19,6 +19,7 @@ import {
   tests,
 } from "../../agents/lib/review/index.ts";
 import { planReview, scan } from "../../workflows/review/index.ts";
+import { importersOf } from "../../workflows/review/left-out/index.ts";
 import { localTools } from "./local-swarm.ts";
 
 const REPOSITORIES = new URL("../fixtures/review/repositories", import.meta.url).pathname;
@@ -91,7 +92,9 @@ export async function openRepositories(makers: Readonly<Record<string, Maker>>):
 
 /** Runs the analysers of this process on one repository, each on the files that a review would give it. */
 export async function analyseRepository(directory: string): Promise<RawFinding[]> {
-  const planned = planReview((await scan(directory)).files, Object.keys(IN_PROCESS) as InProcess[]);
+  const { files, leftOut } = await scan(directory);
+  const importers = importersOf(leftOut, (path) => /\.[jt]s$/.test(path));
+  const planned = planReview(files, Object.keys(IN_PROCESS) as InProcess[], () => true, importers);
   const findings: RawFinding[] = [];
   for (const { by, ...task } of planned) {
     if ("linters" in by) continue;

@@ -1,8 +1,15 @@
 // Runs a review: scans, plans, submits the tasks, assembles the report. The tasks go through the caller's port, so that a test can
 // answer them. Leaves the submission with its time limits to tasks/, and the report to report/.
-import { REVIEW_CAPABILITIES, type ReviewCapability, readInside } from "../../agents/lib/review/index.ts";
+import {
+  isCode,
+  isComponent,
+  REVIEW_CAPABILITIES,
+  type ReviewCapability,
+  readInside,
+} from "../../agents/lib/review/index.ts";
 import { lintBallot } from "./ballot.ts";
 import { BASELINE_FILE } from "./baseline/index.ts";
+import { importersOf } from "./left-out/index.ts";
 import { type Prepared, type PrepareOptions, prepareReview } from "./prepare.ts";
 import { assembleReport, type ReviewReport } from "./report/index.ts";
 import { type AnalyserRights, NOT_ASKED, type Protection, safetyOf } from "./safety/index.ts";
@@ -76,11 +83,13 @@ export async function runReview(ports: ReviewPorts, options: ReviewOptions): Pro
   const { only = REVIEW_CAPABILITIES, absent = new Map(), trustRepoConfig = false } = options;
   const referee = refereeOf({ only: options.only, absent, trustRepoConfig });
   const first = only.filter((capability) => capability !== referee);
-  const planned = planReview(scanned.files, first, isChanged);
+  const importers = importersOf(scanned.leftOut, (path) => isCode(path) || isComponent(path));
+  const planned = planReview(scanned.files, first, isChanged, importers);
   const present = planReview(
     scanned.files,
     first.filter((capability) => !absent.has(capability)),
     isChanged,
+    importers,
   );
   const second: PlannedTask[] = [];
   const taskTimeoutMs = options.taskTimeoutMs ?? DEFAULT_REVIEW_TASK_TIMEOUT_MS;

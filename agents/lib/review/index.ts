@@ -44,6 +44,7 @@ export {
   MAX_FILE_BYTES,
   oneLine,
   readInside,
+  stateOf,
 } from "./files.ts";
 export { isContext as isGraphContext } from "./graph/graph.ts";
 export { AREAS, type Area, areaOf, isShared, KINDS } from "./kinds.ts";

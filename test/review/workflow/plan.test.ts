@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { capabilitiesOf, planReview } from "../../../workflows/review/index.ts";
+import { importersOf, LeftOutCounter } from "../../../workflows/review/left-out/index.ts";
 
 const sources = (count: number, bytes = 1000) =>
   Array.from({ length: count }, (_, at) => ({ path: `src/${String(at).padStart(4, "0")}.ts`, bytes }));
@@ -29,6 +30,16 @@ describe("planning a review", () => {
 
   test("an analysis of the whole repository is one task", () => {
     expect(planReview(sources(5000), ["review-architecture"])).toHaveLength(1);
+  });
+
+  test("code that is left out is context of the import graph alone", () => {
+    const leftOut = new LeftOutCounter();
+    leftOut.add("generated", "src/client.generated.ts", "its name");
+    leftOut.add("generated", "data.generated.json", "its name");
+    leftOut.add("excluded", "src/old.ts", "murmur-review.yaml");
+    const importers = importersOf(leftOut.list(), (path) => path.endsWith(".ts"));
+    const planned = planReview(sources(1), ["review-architecture", "review-oxlint"], () => true, importers);
+    expect(planned.map(({ context }) => context)).toEqual([undefined, ["src/client.generated.ts"]]);
   });
 
   test("declarations are not linted, but are part of the import graph", () => {

@@ -2,7 +2,7 @@
 import { createHash } from "node:crypto";
 import { readFile, stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import { namesJsxFactory } from "../../../agents/lib/review/index.ts";
+import { namesJsxFactory, stateOf } from "../../../agents/lib/review/index.ts";
 import type { ScannedFile } from "../scan.ts";
 
 /** The most files that are read at the same time: enough to keep a disk busy, and far below any limit of descriptors. */
@@ -50,6 +50,19 @@ export class Contents {
       .filter((path) => CONFIGURATION.test(path) || namesJsxFactory(path));
     this.#configuration ??= this.of(files);
     return this.#configuration;
+  }
+
+  /**
+   * The states of files beside those of the review, by the file system: they may be large, and a state that differs only makes a miss.
+   */
+  statesOf(files: readonly string[]): string {
+    const reviewed = new Set(this.#files.map(({ path }) => path));
+    const hash = createHash("sha256");
+    for (const file of files) {
+      if (!reviewed.has(file))
+        hash.update(`${JSON.stringify(file)} ${stateOf(join(this.#directory, file))}\n`);
+    }
+    return hash.digest("hex");
   }
 
   /**

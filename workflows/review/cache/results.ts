@@ -16,7 +16,7 @@ import { Contents } from "./contents.ts";
 import type { EntryStore } from "./store.ts";
 
 /** The form of an entry. A change of it makes all entries misses. */
-const FORM = 1;
+const FORM = 2;
 /** The name of the agent of a result from the cache: no agent took part in this review. */
 export const NO_AGENT = "-";
 /** Analyses that look at files beyond those of their task. */
@@ -148,6 +148,7 @@ export class ResultCache {
       options,
       await contents.of(files),
       WHOLE.has(task.capability) ? await contents.all() : await contents.configuration(),
+      contents.statesOf(task.input.context ?? []),
     ];
     return createHash("sha256").update(JSON.stringify(parts)).digest("hex");
   }

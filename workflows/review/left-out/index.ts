@@ -9,6 +9,7 @@ export { type Candidate, findLibraries, readBanner } from "./libraries.ts";
 export { type LinterList, MAX_LIST_BYTES, mayHoldList, parseJsonc, readLinterList } from "./linter-lists.ts";
 export { ownNamesOf } from "./own-names.ts";
 export {
+  importersOf,
   LEFT_OUT_REASONS,
   type LeftOut,
   LeftOutCounter,

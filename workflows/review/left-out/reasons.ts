@@ -34,6 +34,16 @@ export interface LeftOut {
 /** The most listed files of one reason. A committed `node_modules` has ten thousands. */
 export const MAX_LISTED_FILES = 1_000;
 
+/** The reasons of code that is not reviewed and may use the code that is: a copied program, a generated client, a fixture. */
+const USES_CODE: ReadonlySet<LeftOutReason> = new Set(["vendored", "generated", "minified", "test-data"]);
+
+/** The left-out files whose imports count in the graph, as far as they are listed. */
+export function importersOf(leftOut: readonly LeftOut[], isCode: (path: string) => boolean): string[] {
+  return leftOut.flatMap(({ reason, files }) =>
+    USES_CODE.has(reason) ? files.map(({ path }) => path).filter(isCode) : [],
+  );
+}
+
 /** Counts files by reason. */
 export class LeftOutCounter {
   readonly #byReason = new Map<LeftOutReason, LeftOut>();

@@ -7,6 +7,7 @@ import {
   isLockfile,
   LINTERS,
   type Linter,
+  MAX_FILES,
   REVIEW_CAPABILITIES,
   type ReviewCapability,
 } from "../../../agents/lib/review/index.ts";
@@ -62,6 +63,7 @@ export const MAX_TASK_BYTES = 4 * 1024 * 1024;
 /**
  * Makes the tasks of a review for the given analysers. The slowest analysers come first, so that they do not run alone at the
  * end.
+ * @param importers code that is not reviewed, and whose imports count in the graph: {@link importersOf}.
  * @param isChanged the files of the change under review. The graph, the tests and the links need all files; the other analyses
  *   judge each file by itself, so they get the changed ones.
  */
@@ -69,6 +71,7 @@ export function planReview(
   files: readonly ScannedFile[],
   analysers: readonly ReviewCapability[] = REVIEW_CAPABILITIES,
   isChanged: (path: string) => boolean = () => true,
+  importers: readonly string[] = [],
 ): PlannedTask[] {
   const linters = LINTERS.filter((linter) => analysers.includes(linter));
   return PLANNED_ORDER.flatMap((part) => {
@@ -81,7 +84,13 @@ export function planReview(
         (isChanged(path) || WHOLE_PARTS.has(part) || (part === "review-security" && isOfPackage(path))),
     );
     if (!taken.some(({ path }) => !isManifest(path) || part === "review-security")) return [];
-    const context = files.flatMap(({ path }) => (reads?.(path) === true && !takes(path) ? [path] : []));
+    const context =
+      reads === undefined
+        ? []
+        : [
+            ...files.flatMap(({ path }) => (reads(path) && !takes(path) ? [path] : [])),
+            ...importers.filter(takes),
+          ].slice(0, MAX_FILES);
     const chunks =
       filesPerTask === undefined ? [taken.map(({ path }) => path)] : splitIntoChunks(taken, filesPerTask);
     return chunks.map((chunk) => ({

@@ -7,7 +7,13 @@ import type { ScannedFile } from "../scan.ts";
 /** A task for the port. */
 export interface ReviewTask {
   capability: ReviewCapability;
-  input: { directory: string; files: string[]; trustRepoConfig: boolean; sandbox?: Sandbox };
+  input: {
+    directory: string;
+    files: string[];
+    context?: string[];
+    trustRepoConfig: boolean;
+    sandbox?: Sandbox;
+  };
   timeoutMs: number;
   /** One retry: the machine may have caused the first crash; the file causes a second one. */
   retry: { max: number };

@@ -181,7 +181,8 @@ export const LOADED: readonly { path: RegExp; when?: RegExp; why: string }[] = [
     why: "Next.js, SvelteKit and Vike name files so",
   },
   {
-    path: /^(?:src\/)?(?:pages|app)\//,
+    // An application of a monorepo may have no manifest of its own.
+    path: /^(?:(?:apps|packages)\/[^/]+\/)?(?:src\/)?(?:pages|app)\//,
     when: /^(?:next|gatsby|nuxt.*|expo-router|vike|vite-plugin-ssr|vite-plugin-pages|unplugin-vue-router|umi|@umijs\/.*|@tanstack\/.*router.*|waku|@redwoodjs\/.*|blitz|vinxi|astro|@analogjs\/.*|one)$/,
     why: "file routes",
   },
@@ -266,6 +267,16 @@ export const LOADED: readonly { path: RegExp; when?: RegExp; why: string }[] = [
     path: /(?:^|\/)i18n(?:\/request)?\.[jt]sx?$/,
     when: /^next-intl$/,
     why: "next-intl: https://next-intl.dev/docs/usage/configuration#i18n-request",
+  },
+  {
+    path: /(?:^|\/)i18n\/(?:[\w-]+\/)?formatters\.[jt]s$/,
+    when: /^typesafe-i18n$/,
+    why: "typesafe-i18n: code that it makes imports the formatters",
+  },
+  {
+    path: /(?:^|\/)views\//,
+    when: /^express-react-views$/,
+    why: "express-react-views: res.render names a view",
   },
   { path: /_controller\.[jt]s$/, when: /stimulus/, why: "Stimulus loads controllers by name" },
   { path: /(?:^|\/)(?:boot|router|store|stores|src-\w+)\//, when: /^(?:quasar|@quasar\/.*)$/, why: "Quasar" },

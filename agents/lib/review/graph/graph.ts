@@ -190,18 +190,28 @@ function memo(ask: (path: string) => boolean): (path: string) => boolean {
   };
 }
 
-/** Reads manifests, configurations and evidence. */
+/** The most characters of code beside the reviewed code whose imports are searched: half a second for a pattern. */
+const MAX_IMPORTER_BYTES = 16 * 1024 * 1024;
+
+/** Reads manifests, configurations, evidence, and the code beside the reviewed code. */
 async function readContext(
   input: ReviewInput,
   files: readonly string[],
   signal: AbortSignal,
 ): Promise<Map<string, string>> {
   const texts = new Map<string, string>();
+  const own = new Set(input.files);
+  let bytesLeft = MAX_IMPORTER_BYTES;
   for (const file of files) {
-    if (isCode(file) || isComponent(file) || !isContext(file)) continue;
+    // Code beside the files of the task is not judged, and its imports count.
+    const isImporter = (isCode(file) || isComponent(file)) && !own.has(file);
+    if (isImporter ? bytesLeft <= 0 : own.has(file) && (isCode(file) || isComponent(file))) continue;
+    if (!isImporter && !isContext(file)) continue;
     signal.throwIfAborted();
     const text = await readInside(input.directory, file, MAX_EVIDENCE_BYTES);
-    if (text !== null) texts.set(file, text);
+    if (text === null) continue;
+    if (isImporter) bytesLeft -= text.length;
+    texts.set(file, text);
   }
   return texts;
 }
@@ -342,8 +352,8 @@ function namedFiles(
   for (const [file, text] of texts) {
     if (isManifest(file) || isTsConfig(file) || file.endsWith(".gitignore")) continue;
     const bases = basesOf(file, packages);
-    // A page of documentation describes files; its imports alone use them.
-    const paths = /\.mdx?$/.test(file) ? [] : pathsIn(text);
+    // A page of documentation describes files; its imports alone use them. So it is with code.
+    const paths = /\.mdx?$/.test(file) || isCode(file) ? [] : pathsIn(text);
     for (const path of paths) {
       if (!path.includes("*")) add([...hints.filesOf(path, bases), ...packages.filesNamed(path)]);
     }

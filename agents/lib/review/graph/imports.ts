@@ -24,7 +24,7 @@ export interface SourceImports {
  * (https://github.com/umdjs/umd); a page sets `window.require` itself, or loads a script that sets it.
  */
 const OTHER_REQUIRE =
-  /\bdefine\.amd\b|typeof (?:exports|module|define|require)\b|\b(?:window|self|top|parent)\.(?:require|define)\b|\brequire(?:js)?\.config\s*\(/;
+  /\bdefine\.amd\b|typeof (?:exports|module|define|require)\b|\b(?:window|self|top|parent)\.(?:require|define)\b|\brequire\s{0,20}=\s{0,20}(?:async\s|function\b|\()|\bfunction\s{1,20}require\s{0,20}\(|\brequire(?:js)?\.config\s*\(/;
 
 /** True for a text whose `require` is not Node's: its packages may come from a page. */
 export function hasOtherRequire(text: string): boolean {

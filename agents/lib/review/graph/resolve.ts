@@ -169,8 +169,8 @@ export class Resolver {
         ? { state: "file", to: guess }
         : { state: "unsure", maybe: guesses };
     }
-    // npm accepts no new name with a capital letter, so this is a name that a bundler gives: https://docs.npmjs.com/cli/configuring-npm/package-json
-    if (name === null || guess !== undefined || /[A-Z]/.test(name))
+    // npm accepts no new name with a capital letter, so a bundler gives the name; `src` is a folder; a generator makes Prisma's clients: https://docs.npmjs.com/cli/configuring-npm/package-json
+    if (name === null || guess !== undefined || /[A-Z]|^(?:src|@prisma-clients?\/.*)$/.test(name))
       return { state: "unsure", maybe: guesses };
     return { state: "package", name };
   }

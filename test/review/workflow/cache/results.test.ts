@@ -43,7 +43,7 @@ function setup(answers: Partial<Record<ReviewCapability, (file: string) => Parti
   onTestFinished(() => rmSync(folder, { recursive: true }));
   const runs: string[] = [];
   const analyses = Object.fromEntries(
-    ONLY.map((capability): [ReviewCapability, Analysis] => [
+    [...ONLY, "review-architecture" as const].map((capability): [ReviewCapability, Analysis] => [
       capability,
       async ({ files }) => {
         runs.push(capability);
@@ -114,6 +114,16 @@ test("a changed configuration, option or version runs everything that depends on
   write("biome.json", "{}\n");
   expect((await review()).ran).toEqual(ALL);
   expect((await review()).ran).toEqual([]);
+});
+
+test("changed code that is left out runs the import graph again, because its imports count there", async () => {
+  const { write, review } = setup();
+  const only = ["review-architecture"] as const;
+  write("client.generated.js", 'import "./a.js";\n');
+  expect((await review({ only })).ran).toEqual(["review-architecture"]);
+  expect((await review({ only })).ran).toEqual([]);
+  write("client.generated.js", 'import "./b.js"; // now\n');
+  expect((await review({ only })).ran).toEqual(["review-architecture"]);
 });
 
 test("linters that load the repository's own code are always asked", async () => {
