@@ -121,13 +121,11 @@ export const DEAD_LETTERS: Board = {
           title: "Size of the stream of dead letters",
           kind: "lines",
           unit: "bytes",
-          shows: "The bytes of the dead letters, and their limit where the stream has one.",
+          shows:
+            "The bytes of the dead letters. The stream has no limit but the age of its letters (the setting deadDays).",
           todo: "`murmur dead purge` for letters that no one needs.",
           width: 12,
-          queries: [
-            { expr: now("murmur_stream_bytes", [], 'stream="dead"'), legend: "bytes" },
-            { expr: `max (${series("murmur_stream_limit_bytes", 'stream="dead"')})`, legend: "limit" },
-          ],
+          queries: [{ expr: now("murmur_stream_bytes", [], 'stream="dead"'), legend: "bytes" }],
         },
       ],
     },

@@ -133,6 +133,7 @@ export const FAULTS: readonly Fault[] = [
       const retry = { max: 1, backoffMs: 100 };
       await many(world, 4, { capability: "odd", input: { how: "flaky" }, retry });
       await many(world, 4, { ballot: { seats: 1, strategy: "majority" } });
+      await many(world, 4, { route: "best" });
       await world.submit({ capability: "odd", input: { how: "step" } });
       await world.submit({ input: "x".repeat(MIB) });
       await writeOffice(world, "budget-set", { name: "mixed", limit: { usd: 10 } });
