@@ -2,7 +2,7 @@
 import { sleep } from "../../../src/base/index.ts";
 import { type Figure, makeFigure } from "../office/figures.ts";
 import { tellProgress } from "../office/flags.ts";
-import { ObservedSwarm, until } from "./world.ts";
+import { cpuSeconds, ObservedSwarm, until } from "./world.ts";
 
 const GET_GOAL_MS = 50;
 
@@ -41,6 +41,7 @@ export async function measureGets({
     const times = new Map<string, number[]>(known.map((path) => [path, []]));
     let failed = 0;
     const pending: Promise<void>[] = [];
+    const before = cpuSeconds(swarm.process("api").pid);
     const startedMs = performance.now();
     for (let sent = 0; sent < perSecond * seconds; sent++) {
       const path = known[sent % known.length] ?? "/healthz";
@@ -55,6 +56,7 @@ export async function measureGets({
       if (waitMs > 0) await sleep(waitMs);
     }
     await Promise.all(pending);
+    const cpu = ((cpuSeconds(swarm.process("api").pid) - before) * 1e6) / (perSecond * seconds);
     const goal = { text: `p99 ≤ ${GET_GOAL_MS} ms`, holds: ({ p99 }: { p99: number }) => p99 <= GET_GOAL_MS };
     return [
       makeFigure({
@@ -66,6 +68,7 @@ export async function measureGets({
       ...[...times].map(([path, values]) =>
         makeFigure({ name: `  ${path.replace(taskId, "{id}")}`, unit: "ms", values, goal }),
       ),
+      makeFigure({ name: "CPU of the api process", unit: "µs a GET", values: [cpu] }),
       makeFigure({
         ...{ name: "GETs without an answer of status 200", unit: "requests", values: [failed] },
         goal: { text: "0", holds: ({ max }) => max === 0 },

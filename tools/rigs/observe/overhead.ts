@@ -1,19 +1,17 @@
-// The cost of being observed: the throughput of agents that are scraped each second and send one trace of a hundred, beside agents that are
+// The cost of being observed: the throughput of agents that are scraped and send one trace of a hundred, beside agents that are
 // not, in one run and in turns, with the CPU time of a task beside it.
-import { readFileSync } from "node:fs";
 import { createMeter } from "../../../src/base/index.ts";
 import { createTaskClient } from "../../../src/work/index.ts";
 import { startOtlpReceiver } from "../../../test/support/otlp.ts";
 import { type Figure, makeFigure } from "../office/figures.ts";
 import { tellProgress } from "../office/flags.ts";
-import { ObservedSwarm } from "./world.ts";
+import { cpuSeconds, ObservedSwarm } from "./world.ts";
 
 const RATIO_GOAL = 0.97;
-const SCRAPE_MS = 1_000;
+/** As often as the chart's PodMonitor lets Prometheus scrape. */
+const SCRAPE_MS = 15_000;
 /** Tasks in flight: the slots of each agent. */
 const IN_FLIGHT = 64;
-/** The ticks of a CPU clock in a second; Linux has 100 for every program. */
-const TICKS_PER_SECOND = 100;
 const SIDES = ["off", "on"] as const;
 type Side = (typeof SIDES)[number];
 
@@ -39,15 +37,13 @@ export async function measureOverhead({
       OTEL_TRACES_SAMPLER_ARG: "0.01",
     });
     for (const side of SIDES) await runTasks(swarms[side], tasks); // both warm
+    scraping = setInterval(() => void swarms.on.scrape("agent").catch(() => ""), SCRAPE_MS);
     const rates: Record<Side, number[]> = { off: [], on: [] };
     const costs: Record<Side, number[]> = { off: [], on: [] };
     for (let round = 0; round < rounds; round++) {
       for (const side of round % 2 === 0 ? SIDES : SIDES.toReversed()) {
-        if (side === "on")
-          scraping = setInterval(() => void swarms.on.scrape("agent").catch(() => ""), SCRAPE_MS);
         const before = cpuSeconds(swarms[side].process("agent").pid);
         const seconds = await runTasks(swarms[side], tasks);
-        clearInterval(scraping);
         rates[side].push(tasks / seconds);
         costs[side].push(((cpuSeconds(swarms[side].process("agent").pid) - before) * 1e6) / tasks);
       }
@@ -90,10 +86,4 @@ async function runTasks({ transport }: ObservedSwarm, count: number): Promise<nu
   } finally {
     await client.close();
   }
-}
-
-/** The CPU time of a process in seconds (proc(5): fields 14 and 15). */
-function cpuSeconds(pid: number): number {
-  const fields = readFileSync(`/proc/${pid}/stat`, "utf8").split(") ")[1]?.split(" ") ?? [];
-  return (Number(fields[11]) + Number(fields[12])) / TICKS_PER_SECOND;
 }

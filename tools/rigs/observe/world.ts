@@ -1,6 +1,6 @@
 // A swarm to look at: one nats-server, and one process of each role with its `/metrics`. Owns their start and end, scrapes, and hosts that
 // the rig itself plays: a host is a heartbeat and an answer to the roll call, so hundreds of them cost one process.
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { HEARTBEAT_INTERVAL_MS } from "../../../src/agent/index.ts";
@@ -111,6 +111,15 @@ export class ObservedSwarm {
     await this.nats.stop();
     rmSync(this.#folder, { recursive: true, force: true, maxRetries: 5 });
   }
+}
+
+/** The ticks of a CPU clock in a second; Linux has 100 for every program. */
+const TICKS_PER_SECOND = 100;
+
+/** The CPU time of a process in seconds (proc(5): fields 14 and 15). */
+export function cpuSeconds(pid: number): number {
+  const fields = readFileSync(`/proc/${pid}/stat`, "utf8").split(") ")[1]?.split(" ") ?? [];
+  return (Number(fields[11]) + Number(fields[12])) / TICKS_PER_SECOND;
 }
 
 /** The value of a metric without labels in a scrape; NaN without one. */
