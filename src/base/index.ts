@@ -41,6 +41,7 @@ export { createService, type Service, stopAll } from "./service.ts";
 export { singleFlight } from "./single-flight.ts";
 export { createOtelTracer, RootedIds } from "./spans/otel-tracer.ts";
 export {
+  type Attributes,
   type AttributeValue,
   inSpan,
   NO_TRACER,

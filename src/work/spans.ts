@@ -1,6 +1,6 @@
 // The spans of a task: their names and attributes. The names follow OpenTelemetry's conventions for messaging (the version is in
 // docs/decisions/0033-traces.md): operation and destination as a template, never an id. Pure.
-import type { AttributeValue, Span, SpanSpec, TraceHeaders, Tracer } from "../base/index.ts";
+import type { Attributes, Span, SpanSpec, TraceHeaders, Tracer } from "../base/index.ts";
 import { type TaskAddress, toSwarmError } from "../protocol/index.ts";
 
 /** The error code that a span shows of a thrown value. */
@@ -19,14 +19,14 @@ export function startProcess(
   at: TaskAddress,
   facts: { headers: TraceHeaders; root: string; number: number; agent: string; ballot: string | undefined },
 ): Span | null {
-  const spec = taskSpec("process", prefix, at, facts.root);
-  const attributes = {
-    ...spec.attributes,
-    "murmur.task.attempt": facts.number,
-    "murmur.agent.id": facts.agent,
-    ...(facts.ballot === undefined ? {} : { "murmur.ballot.id": facts.ballot }),
-  };
-  return tracer.start({ ...spec, attributes, kind: "consumer", parent: facts.headers, isLinked: true });
+  return tracer.start({
+    ...taskSpec("process", prefix, at, facts.root, () => ({
+      "murmur.task.attempt": facts.number,
+      "murmur.agent.id": facts.agent,
+      ...(facts.ballot === undefined ? {} : { "murmur.ballot.id": facts.ballot }),
+    })),
+    ...{ kind: "consumer", parent: facts.headers, isLinked: true },
+  });
 }
 
 function taskSpec(
@@ -34,9 +34,10 @@ function taskSpec(
   prefix: string,
   { capability, priority, scope, taskId }: TaskAddress,
   root: string,
+  more: () => Attributes = () => ({}),
 ): Omit<SpanSpec, "kind" | "parent"> {
   const template = `${prefix}.task.${capability}.{priority}.{scope}.{taskId}`;
-  const attributes: Record<string, AttributeValue> = {
+  const attributes = () => ({
     "messaging.system": "nats",
     "messaging.operation.name": operation,
     "messaging.operation.type": operation,
@@ -47,6 +48,7 @@ function taskSpec(
     "murmur.task.capability": capability,
     "murmur.task.priority": priority,
     "murmur.task.scope": scope,
-  };
+    ...more(),
+  });
   return { name: `${operation} ${template}`, root, attributes };
 }

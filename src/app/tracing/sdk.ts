@@ -5,6 +5,7 @@
 //     that the endpoint does not take, are dropped and counted by reason.
 // O2  The end of a process waits for its last spans, but not longer than CLOSE_LIMIT_MS.
 import type { Counter, MeterProvider } from "@opentelemetry/api";
+import type { Sampler } from "@opentelemetry/sdk-trace";
 import {
   createOtelTracer,
   type Logger,
@@ -60,7 +61,7 @@ export async function startTracing(
   const complain = complainTo(log);
   core.setGlobalErrorHandler(complain);
   const ids = new RootedIds(new sdk.RandomIdGenerator());
-  const root = {
+  const root: Sampler = {
     always_on: () => new sdk.AlwaysOnSampler(),
     always_off: () => new sdk.AlwaysOffSampler(),
     traceidratio: () => new sdk.TraceIdRatioBasedSampler(settings.share),
@@ -89,7 +90,11 @@ export async function startTracing(
   api.trace.setGlobalTracerProvider(provider);
   log.debug({ sampler: settings.sampler, share: settings.share }, "sending traces to the OTLP endpoint");
   return {
-    tracer: createOtelTracer(api, ids),
+    tracer: createOtelTracer(api, ids, ({ traceId, isParentSampled }) => {
+      if (isParentSampled !== null && settings.isParentBased) return isParentSampled;
+      const { decision } = root.shouldSample(api.ROOT_CONTEXT, traceId, "", api.SpanKind.INTERNAL, {}, []);
+      return decision !== sdk.SamplingDecision.NOT_RECORD;
+    }),
     close: () => Promise.race([provider.shutdown().catch(complain), sleep(CLOSE_LIMIT_MS)]), // O2
   };
 }

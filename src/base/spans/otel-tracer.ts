@@ -14,6 +14,11 @@ const SCOPE = "murmur";
 const MAX_TRACESTATE = 512;
 /** The length of a `traceparent` of version 00. */
 const TRACEPARENT_LENGTH = 55;
+/** A valid `traceparent` of version 00, with its trace id and its flags. */
+const TRACEPARENT = /^00-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-([0-9a-f]{2})$/;
+
+/** Tells whether a trace is sampled. `isParentSampled`: the flag of the parent; null for a root. */
+export type SamplingRule = (trace: { traceId: string; isParentSampled: boolean | null }) => boolean;
 
 /** Source of trace ids that makes the next one of a root that was named. */
 export class RootedIds {
@@ -40,9 +45,10 @@ export class RootedIds {
 
 /**
  * A tracer that uses the provider that is registered with the API. `ids`: the source of ids of that provider, when it is ours; the
- * provider of a foreign program chooses the ids of its traces itself.
+ * provider of a foreign program chooses the ids of its traces itself. `isSampled`: the rule of that provider's sampler, so that a trace that
+ * is not sampled costs no more than this question; without it the provider is always asked.
  */
-export function createOtelTracer(api: Api, ids?: RootedIds): Tracer {
+export function createOtelTracer(api: Api, ids?: RootedIds, isSampled?: SamplingRule): Tracer {
   const tracer = api.trace.getTracer(SCOPE);
   const kinds: Readonly<Record<SpanKindName, SpanKind>> = {
     internal: api.SpanKind.INTERNAL,
@@ -60,9 +66,20 @@ export function createOtelTracer(api: Api, ids?: RootedIds): Tracer {
     return api.propagation.extract(api.ROOT_CONTEXT, carrier, HEADER_GETTER);
   }
 
+  /** True when the rule says that the span of a message is not sampled. */
+  function isLeftOut({ parent, root }: SpanSpec): boolean {
+    if (isSampled === undefined || parent === "active") return false;
+    const [, traceId, flags = ""] = TRACEPARENT.exec(parent.traceparent ?? "") ?? [];
+    if (traceId !== undefined)
+      return !isSampled({ traceId, isParentSampled: (Number.parseInt(flags, 16) & 1) === 1 });
+    if (parent.traceparent !== undefined) return false; // The propagator judges it.
+    return root !== undefined && !isSampled({ traceId: traceIdOf(root), isParentSampled: null });
+  }
+
   return {
     isOn: true,
     start(spec) {
+      if (isLeftOut(spec)) return null;
       const context = contextOf(spec);
       const parent = api.trace.getSpanContext(context);
       const hasParent = parent !== undefined && api.isSpanContextValid(parent);
@@ -71,7 +88,8 @@ export function createOtelTracer(api: Api, ids?: RootedIds): Tracer {
         ids?.expect(spec.root);
       }
       const links = spec.isLinked === true && hasParent ? [{ context: parent }] : [];
-      const { name, attributes, startMs: startTime } = spec;
+      const { name, startMs: startTime } = spec;
+      const attributes = typeof spec.attributes === "function" ? spec.attributes() : spec.attributes;
       const options = {
         kind: kinds[spec.kind],
         attributes,

@@ -18,6 +18,9 @@ export type SpanKindName = "internal" | "server" | "client" | "producer" | "cons
 /** The value of an attribute. */
 export type AttributeValue = string | number | boolean;
 
+/** The attributes of a span. */
+export type Attributes = Readonly<Record<string, AttributeValue>>;
+
 /** A span to start. */
 export interface SpanSpec {
   /** A name of few values: it contains no id. */
@@ -29,7 +32,8 @@ export interface SpanSpec {
   readonly root?: string | undefined;
   /** True: the span also links to its parent, as OpenTelemetry asks of consumers of messages. */
   readonly isLinked?: boolean;
-  readonly attributes: Readonly<Record<string, AttributeValue>>;
+  /** A function is called only for a span that is sampled (S2). */
+  readonly attributes: Attributes | (() => Attributes);
   /** Unix ms; default: now. */
   readonly startMs?: number;
 }

@@ -5,6 +5,7 @@ import {
   InMemorySpanExporter,
   ParentBasedSampler,
   RandomIdGenerator,
+  SamplingDecision,
   SimpleSpanProcessor,
   TraceIdRatioBasedSampler,
   TracerProvider,
@@ -24,7 +25,8 @@ import {
 let exporter: InMemorySpanExporter;
 let tracer: Tracer;
 
-function setup(share = 1): void {
+/** `hasRule`: the tracer knows the rule of the sampler, as that of a process does. */
+function setup(share = 1, hasRule = false): void {
   unregister();
   exporter = new InMemorySpanExporter();
   const ids = new RootedIds(new RandomIdGenerator());
@@ -36,7 +38,16 @@ function setup(share = 1): void {
   api.context.setGlobalContextManager(new AsyncLocalStorageContextManager().enable());
   api.propagation.setGlobalPropagator(new W3CTraceContextPropagator());
   api.trace.setGlobalTracerProvider(provider);
-  tracer = createOtelTracer(api, ids);
+  const sampler = new TraceIdRatioBasedSampler(share);
+  tracer = createOtelTracer(
+    api,
+    ids,
+    hasRule
+      ? ({ traceId, isParentSampled }) =>
+          isParentSampled ??
+          sampler.shouldSample(api.ROOT_CONTEXT, traceId).decision !== SamplingDecision.NOT_RECORD
+      : undefined,
+  );
 }
 
 beforeEach(() => setup());
@@ -48,6 +59,41 @@ function unregister(): void {
 
 const SPEC = { name: "n", kind: "internal", attributes: {} } as const;
 const TRACEPARENT = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+
+describe("a tracer that knows the rule of its sampler", () => {
+  const samples = (parents: readonly object[]) =>
+    parents.map((parent, at) => tracer.start({ ...SPEC, parent, root: `task-${at}` }) !== null);
+
+  it("decides as the sampler does, for roots, parents with each flag, and parents that are not valid", () => {
+    const parents = [
+      ...Array.from({ length: 300 }, () => ({})),
+      ...[TRACEPARENT, TRACEPARENT.replace(/01$/, "00"), TRACEPARENT.replace(/01$/, "03")],
+      ...[
+        "",
+        "ff".concat(TRACEPARENT.slice(2)),
+        "01".concat(TRACEPARENT.slice(2)),
+        `${TRACEPARENT}-x`,
+        "hostile",
+      ],
+      `00-${"0".repeat(32)}-b7ad6b7169203331-01`,
+    ].map((each) => (typeof each === "string" ? { traceparent: each } : each));
+    setup(0.3);
+    const asked = samples(parents);
+    setup(0.3, true);
+    expect(samples(parents)).toEqual(asked);
+    expect(asked.filter(Boolean).length).toBeGreaterThan(50);
+    expect(asked.filter((each) => !each).length).toBeGreaterThan(150);
+  });
+
+  it("computes no attributes for a trace that is not sampled", () => {
+    setup(0, true);
+    let computed = 0;
+    const attributes = () => ({ n: ++computed });
+    expect(tracer.start({ ...SPEC, attributes, parent: {}, root: "task-1" })).toBe(null);
+    expect(tracer.start({ ...SPEC, attributes, parent: { traceparent: TRACEPARENT } })).not.toBe(null);
+    expect(computed).toBe(1);
+  });
+});
 
 describe("a span", () => {
   it("without a parent has the trace of its root, in every process and for every attempt", () => {
