@@ -4,7 +4,7 @@
 //   node tools/rigs/alerts.ts [--only NAME,NAME] [--from NAME] [--drill] [--json]       names of faults, as --help lists them
 
 import { Coverage, type CoverageReport } from "./alerts/coverage.ts";
-import { DRILLS, WITHOUT_DRILL } from "./alerts/drills.ts";
+import { DRILLS, EXTRA, WITHOUT_DRILL } from "./alerts/drills.ts";
 import {
   DRILL_DECISION_SECONDS,
   DRILL_STUCK_SECONDS,
@@ -78,6 +78,7 @@ async function runOne(fault: Fault, isLast: boolean): Promise<Outcome> {
     const mend = async (own: World) => {
       if (drill !== undefined) drills.push(await flyDrill(own, fault, drill));
       await fault.mend(own);
+      if (drill !== undefined) await own.forget(EXTRA); // the agents that its remedy started
     };
     const outcome = await runFault(world.own, fault, { isLast: isLast || fault.endsWorld === true, mend });
     if (outcome.error !== undefined || fault.endsWorld === true) await endWorld();

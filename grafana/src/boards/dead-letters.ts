@@ -1,6 +1,6 @@
 // The board of dead letters: the tasks that failed for good, by capability and code, and the attempts before.
 import type { Board } from "../board.ts";
-import { inRange, now, ofJob, perSecond, series } from "../promql.ts";
+import { inRange, now, ofJob, perSecond } from "../promql.ts";
 
 export const DEAD_LETTERS: Board = {
   name: "dead-letters",

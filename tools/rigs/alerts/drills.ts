@@ -20,6 +20,8 @@ export interface Drill {
   remedy(scene: { world: World; commands: readonly string[] }): Promise<unknown>;
 }
 
+/** The process of further agents that a remedy starts. */
+export const EXTRA = "second";
 /** The commands of the runbooks that end the tasks of a capability. */
 const purge = (world: World, capability: string) =>
   world.command("task", "purge", "--capability", capability, "--yes");
@@ -66,13 +68,13 @@ export const DRILLS: Readonly<Record<string, Drill>> = {
     figure: { panel: "Tasks that start late (1 h)", tells: above(0.144) },
     row: "the capability was paused a moment ago",
     step: "Start more agents of the role",
-    remedy: ({ world }) => world.start("second", ["agent", "run", "echo"]),
+    remedy: ({ world }) => world.start(EXTRA, ["agent", "run", "echo"]),
   },
   "all slots in use": {
     figure: /all 4 slots of the 1 agents of echo are in use/,
     row: "agents are `working`",
     step: "Start more processes of the role",
-    remedy: ({ world }) => world.start("second", ["agent", "run", "echo"], { MURMUR_ECHO_SLOTS: "16" }),
+    remedy: ({ world }) => world.start(EXTRA, ["agent", "run", "echo"], { MURMUR_ECHO_SLOTS: "16" }),
   },
   "a growing queue": {
     figure: { panel: "Waiting tasks", tells: above(20) },
@@ -117,7 +119,7 @@ export const DRILLS: Readonly<Record<string, Drill>> = {
     figure: { panel: "Alerts that fire", tells: above(0) },
     row: "the process does not run",
     step: "Start the process again",
-    remedy: async ({ world }) => world.process("second").start(),
+    remedy: async ({ world }) => world.process(EXTRA).start(),
   },
   "no coordinator": {
     figure: /no coordinator answers/,
