@@ -47,6 +47,7 @@ export {
   NO_TRACER,
   type Span,
   type SpanSpec,
+  TRACEPARENT,
   type TraceHeaders,
   type Tracer,
   traceIdIn,

@@ -1,7 +1,7 @@
 // Makes spans with OpenTelemetry's API. The caller passes the API in, so that programs without tracing do not load it.
 import type { Context, Span as OtelSpan, SpanKind, TextMapGetter } from "@opentelemetry/api";
 import type { AttributeValue, Span, SpanKindName, SpanSpec, TraceHeaders, Tracer } from "./tracer.ts";
-import { traceIdOf } from "./tracer.ts";
+import { TRACEPARENT, traceIdOf } from "./tracer.ts";
 
 type Api = typeof import("@opentelemetry/api");
 
@@ -14,8 +14,6 @@ const SCOPE = "murmur";
 const MAX_TRACESTATE = 512;
 /** The length of a `traceparent` of version 00. */
 const TRACEPARENT_LENGTH = 55;
-/** A valid `traceparent` of version 00, with its trace id and its flags. */
-const TRACEPARENT = /^00-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-([0-9a-f]{2})$/;
 
 /** Tells whether a trace is sampled. `isParentSampled`: the flag of the parent; null for a root. */
 export type SamplingRule = (trace: { traceId: string; isParentSampled: boolean | null }) => boolean;

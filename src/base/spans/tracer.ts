@@ -12,6 +12,9 @@ export interface TraceHeaders {
   readonly tracestate?: string | undefined;
 }
 
+/** A valid `traceparent` of version 00, with its trace id and its flags (https://www.w3.org/TR/trace-context/). */
+export const TRACEPARENT = /^00-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-([0-9a-f]{2})$/;
+
 /** The kinds of OpenTelemetry's spans. */
 export type SpanKindName = "internal" | "server" | "client" | "producer" | "consumer";
 

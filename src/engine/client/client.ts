@@ -1,6 +1,14 @@
 // The client of workflows: starts runs, sends commands, and reads logs. A command is judged by an engine before it is stored; the reply comes
 // when it is stored, so it survives everything after that.
-import { type Chance, type Clock, newId, sleep, systemChance, untilAborted } from "../../base/index.ts";
+import {
+  type Chance,
+  type Clock,
+  newId,
+  sleep,
+  systemChance,
+  TRACEPARENT,
+  untilAborted,
+} from "../../base/index.ts";
 import {
   canonicalJson,
   createSubjects,
@@ -22,7 +30,7 @@ import { type Author, type Command, type Fold, foldLog, type RunSummary } from "
 import { ENDED } from "../check/look.ts";
 import { CommandStore } from "../commands/command-store.ts";
 import { type AskedCommand, judgeCommand, RunDefinitions } from "../commands/judge.ts";
-import { TRACEPARENT, workflowIdSchema } from "../commands/wire.ts";
+import { workflowIdSchema } from "../commands/wire.ts";
 import { LogStore, type StoredLog } from "../stores/log-store.ts";
 import { readSummary } from "../stores/summary.ts";
 

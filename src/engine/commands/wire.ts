@@ -1,5 +1,6 @@
 // A command to a workflow on the wire: its schema, and the body that is stored. Pure.
 import { z } from "zod";
+import { TRACEPARENT } from "../../base/index.ts";
 import {
   decode,
   encode,
@@ -25,8 +26,6 @@ export const workflowIdSchema = nameSchema.max(
   MAX_ID_LENGTH,
   `must have at most ${MAX_ID_LENGTH} characters: the ids of its tasks add a number`,
 );
-/** The header `traceparent` of version 00 (https://www.w3.org/TR/trace-context/). */
-export const TRACEPARENT = /^00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}$/;
 const json = z.custom<Json>((value) => value !== undefined, "must be a JSON value");
 const path = z.string().min(1).max(MAX_PATH_LENGTH);
 const note = z.string().max(MAX_COMMAND_NOTE_LENGTH).optional();

@@ -226,9 +226,12 @@ export const DRILLS: Readonly<Record<string, Drill>> = {
   "an event loop is blocked": {
     figure: { panel: "Alerts that fire", tells: above(0) },
     row: "its event loop is blocked",
-    step: "Start the process again",
+    step: "`murmur task cancel TASK`",
     remedy: async ({ world }) => {
-      await purge(world, "echo");
+      const listed = await world.command("task", "ls", "--capability", "echo", "--json");
+      const { tasks } = JSON.parse(listed) as { tasks: { taskId: string; state: string }[] };
+      for (const { taskId, state } of tasks)
+        if (["running", "pending"].includes(state)) await world.command("task", "cancel", taskId);
       await world.process("echo").kill();
       world.process("echo").start();
     },
