@@ -775,7 +775,7 @@ var HintStream = class {
 	}
 };
 
-const SHORTEST_PAUSE_MS = 700;
+const SHORTEST_PAUSE_MS = 500;
 const HINT_DELAY_MS = 100;
 const hinted = /* @__PURE__ */ new Set();
 const stateListeners = /* @__PURE__ */ new Set();

@@ -6,7 +6,7 @@ import { ApiError, serverNow } from "./api.ts";
 import { type Filter, HintStream, type StreamState } from "./stream.ts";
 
 /** The shortest time between two reads, in ms: a change is seen within a second, and a busy swarm does not ask without a pause. */
-const SHORTEST_PAUSE_MS = 700;
+const SHORTEST_PAUSE_MS = 500;
 /** The time from a hint to its read, in ms: hints come in groups. */
 const HINT_DELAY_MS = 100;
 

@@ -185,6 +185,9 @@ browserTest(
     await page.getByLabel("Token of the API").fill("murmur_read");
     await page.getByRole("button", { name: "log in" }).click();
     await page.getByText("reader (read)").waitFor();
+    await page.getByRole("heading", { name: "3 problems now" }).waitFor();
+    await page.getByText("live", { exact: true }).waitFor();
+    expect(await findAxeFaults(page)).toEqual([]);
     const word =
       /run now|cancel|priority|give back|pause|resume|drain|replay|remove|approve|reject|choose|hand over/;
     for (const { at, title } of IS_WHOLE ? VIEWS : VIEWS.slice(1, 2)) {

@@ -9,7 +9,11 @@ export function samples(count: number, text = "a message") {
   const error = { code: "timeout", message: text, retryable: true };
   const task = (index: number, state: string) => ({
     ...{ taskId: `task-${index}`, capability: "pay", state, attempt: 2, progress: 40, agent: `pay-${index}` },
-    ...{ queuedMs: 1_200, dueAt: state === "retrying" ? new Date(Date.now() + 60_000).toISOString() : null },
+    ...{
+      queuedMs: 1_200,
+      dueAt:
+        state === "retrying" || state === "scheduled" ? new Date(Date.now() + 60_000).toISOString() : null,
+    },
   });
   const result = (index: number) => ({
     ...{

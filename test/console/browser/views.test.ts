@@ -10,7 +10,7 @@ closeBrowserAtEnd();
 const WITHOUT_TEXTS = ["#/queues", "#/ballots"];
 const HOSTILE = `"'><img src=x onerror="window.pwned=1"><script>window.pwned=1</script><svg onload=window.pwned=1>javascript:window.pwned=1`;
 
-browserTest("the console opens on the problems, and axe-core finds nothing", { isShort: true }, async () => {
+browserTest("the console opens on the problems, and axe-core finds nothing", {}, async () => {
   const { page, faults } = await openConsole({ answers: samples(2) });
   await page.getByRole("heading", { name: "2 problems now" }).waitFor();
   await page.getByText("live", { exact: true }).waitFor();
