@@ -199,7 +199,7 @@ export default defineAgent({
 `;
 /** The frames of the runtime name their functions, although its files are bundled. */
 const ERRING_TRACE =
-  /^TerminalError: no way\n {4}at Object\.run \(agents\/erring\/agent\.ts:9:11\)\n[\s\S]*RunningAttempt\.run \(node_modules\/murmur-swarm\/src\/shared\.js:/;
+  /^TerminalError: no way\n {4}at Object\.run \(agents\/erring\/agent\.ts:9:11\)\n[\s\S]*RunningAttempt\.run \(node_modules\/murmur-swarm\/src\/work\.js:/;
 
 test("the agent of the README runs in the project's swarm", async () => {
   const page = readFileSync(join(root, "README.md"), "utf8");
