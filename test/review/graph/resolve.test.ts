@@ -54,6 +54,22 @@ function setup(given: {
   };
 }
 
+test("a missing path names the file whose capitals alone differ", () => {
+  const listing = listFiles(["src/main.ts", "src/Card.vue", "src/list.ts"], () => false);
+  const packages = new Packages([], listing);
+  const resolver = new Resolver({ listing, packages, aliases: [], rootDirs: [], isIgnored: () => false });
+  const nearOf = (specifier: string) => {
+    const found = resolver.resolve("src/main.ts", specifier);
+    return found.state === "missing" ? found.near : found.state;
+  };
+  expect(["./card.vue", "./List", "./gone", "./list"].map(nearOf)).toEqual([
+    "src/Card.vue",
+    "src/list.ts",
+    null,
+    "file",
+  ]);
+});
+
 describe("a specifier is resolved as Node, TypeScript and bundlers do", () => {
   test.each([
     ["./a", "src/a.ts", "an added extension"],

@@ -160,7 +160,11 @@ function unresolved({ graph, packages }: Project): RawFinding[] {
       : imports.flatMap(({ specifier, resolution, typeOnly, optional, line }) => {
           if (resolution.state !== "missing" || optional) return [];
           const effect = typeOnly ? "the compiler does not know its types" : "this module cannot be loaded";
-          const message = `No file matches the import "${specifier}", so ${effect}. Fix the path, or commit the missing file.`;
+          const repair =
+            resolution.near === null
+              ? "Fix the path, or commit the missing file."
+              : `Only the capitals of ${resolution.near} differ: write the same ones.`;
+          const message = `No file matches the import "${specifier}", so ${effect}. ${repair}`;
           return [
             finding({
               kind: "unresolved-import",

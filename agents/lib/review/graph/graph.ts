@@ -283,6 +283,8 @@ function toModule(source: ReadSource, rooms: Rooms & { known: ReadonlySet<string
   const imports = source.imports.map((raw): Import => {
     const resolution = resolver.resolve(source.file, raw.specifier);
     if (resolution.state === "unsure") for (const file of resolution.maybe) loads.add(file);
+    // The author means this file, so it is no unused module.
+    if (resolution.state === "missing" && resolution.near !== null) loads.add(resolution.near);
     const to = resolution.state === "file" && known.has(resolution.to) ? resolution.to : null;
     return { ...raw, to, resolution };
   });

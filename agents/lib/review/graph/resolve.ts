@@ -18,8 +18,8 @@ export type Resolution =
   | { state: "package"; name: string }
   /** A tool may resolve it; `maybe` are the files that it may mean. */
   | { state: "unsure"; maybe: readonly string[] }
-  /** A path without a file. */
-  | { state: "missing"; path: string };
+  /** A path without a file. `near`: the file whose path differs in capitals alone, which another system would take. */
+  | { state: "missing"; path: string; near: string | null };
 
 export interface ResolverFacts {
   listing: Listing;
@@ -54,6 +54,8 @@ export class Resolver {
   readonly #facts: ResolverFacts;
   readonly #aliases: readonly Alias[];
   readonly #main: (folder: string) => string | null;
+  /** The files by their paths in lower case; made at the first missing path. */
+  #byLowerCase: Map<string, string> | undefined;
 
   constructor(facts: ResolverFacts) {
     this.#facts = facts;
@@ -96,7 +98,17 @@ export class Resolver {
     const source = this.#sourceOf(file, at);
     if (source !== null) return { state: "unsure", maybe: [source] };
     if (this.#isMade(file, at)) return { state: "unsure", maybe: [] };
-    return { state: "missing", path: at };
+    return { state: "missing", path: at, near: this.#nearOf(at) };
+  }
+
+  /** The file of a path with other capitals, with or without its extension; null without one. */
+  #nearOf(at: string): string | null {
+    this.#byLowerCase ??= new Map(
+      this.#facts.listing
+        .filesBelow(".")
+        .flatMap((file) => [file, file.replace(/\.\w+$/, "")].map((path) => [path.toLowerCase(), file])),
+    );
+    return this.#byLowerCase.get(at.toLowerCase()) ?? null;
   }
 
   /** The source of a path in the build output of the file's package: a program of `bin/` often imports `../dist/index.js`. */
