@@ -43,6 +43,14 @@ export default defineAgent({
   description: "Lists, counts, archives and restores files below a directory.",
   capabilities: Object.keys(WORK),
   triggers: ["list the files", "count the files", "archive old files"],
+  // One schema for all capabilities: planners read it. Each capability checks its own form below.
+  input: z.union([
+    listInput,
+    WORK["files-count"].input,
+    WORK["files-sum"].input,
+    WORK["files-archive"].input,
+    restoreInput,
+  ]),
   async run(task) {
     const work = WORK[task.capability as keyof typeof WORK];
     const parsed = work.input.safeParse(task.input);

@@ -178,6 +178,7 @@ function fillInput(
 ): { value: unknown } | { reason: string } {
   const safe = text.replaceAll("${", "$$${");
   if (schemaOf === undefined) return { value: { objective: safe } };
+  if (Array.isArray(schemaOf.anyOf)) return fillBest(text, schemaOf.anyOf as PlannerAgent["input"][], before);
   if (schemaOf.type === "string") return { value: safe };
   if (schemaOf.type !== undefined && schemaOf.type !== "object")
     return { reason: `takes ${String(schemaOf.type)}` };
@@ -197,6 +198,19 @@ function fillInput(
   );
   if (absent.length > 0) return { reason: `needs ${absent.join(", ")}` };
   return { value };
+}
+
+/** The alternative of a schema that the text fills best: with the most fields; of equal ones, the first. */
+function fillBest(
+  text: string,
+  alternatives: readonly PlannerAgent["input"][],
+  before: readonly string[],
+): { value: unknown } | { reason: string } {
+  const filled = alternatives.map((alternative) => fillInput(text, alternative, before));
+  const good = filled.filter((each) => "value" in each);
+  const fields = ({ value }: { value: unknown }) => Object.keys(value ?? {}).length;
+  const best = good.toSorted((one, other) => fields(other) - fields(one))[0];
+  return best ?? filled[0] ?? { reason: "has no alternative" };
 }
 
 /** Words that are no values, as in "the files of docs". */

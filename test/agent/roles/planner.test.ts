@@ -112,6 +112,18 @@ it("names are used once, and an objective with too many parts is refused", () =>
   expect(long).toMatchObject({ steps: [], unmatched: [{ reason: expect.stringContaining("101 parts") }] });
 });
 
+it("of the alternatives of a schema, a step takes the one whose fields the words name", () => {
+  const text = { type: "string" };
+  const form = (properties: object, required: string[]) => ({ type: "object", properties, required });
+  const input = { anyOf: [form({ directory: text }, []), form({ path: text }, ["path"])] };
+  const agents: Agents = [
+    { role: "files", capabilities: ["list", "count"], expertise: [], triggers: [], input, output: undefined },
+  ];
+  const inputOf = (objective: string) => makePlan({ objective, agents }).steps[0]?.with;
+  expect(inputOf("list the directory docs")).toEqual({ directory: "docs" });
+  expect(inputOf("count path docs/a.md")).toEqual({ path: "docs/a.md" });
+});
+
 it("any objective gives a plan that passes the checks", () => {
   const words = [
     "check",

@@ -51,6 +51,8 @@ export async function performWorkflows(
     steps: [{ step: "say", call: "echo", with: "say hello" }],
     missing: [{ what: "the moon", reason: "too far" }],
   });
+  const beyond = { objective: "say hello", grants: ["classify"] };
+  await expect(call("workflow-plan", beyond)).rejects.toMatchObject({ code: "not_permitted" });
   await stopPlanner();
   const waitsFor = (path: string) =>
     until(async () => {

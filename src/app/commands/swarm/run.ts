@@ -103,7 +103,7 @@ const NOT_STARTED = {
 function renderPlan({ steps, notes, missing }: z.output<typeof plan>): string {
   const shown = steps.length === 0 ? "no steps" : stringify({ steps }, { lineWidth: 100 }).trimEnd();
   return [
-    printable(shown),
+    ...shown.split("\n").map(printable),
     ...notes.map((note) => `# ${printable(note)}`),
     ...missing.map(({ what, reason }) => `✗ ${printable(what)}: ${printable(reason)}`),
   ].join("\n");
