@@ -34,6 +34,11 @@ import { ScriptedWorkforce } from "../../work/support.ts";
 import { definitionsOf } from "../support.ts";
 
 const prefix = "murmur";
+/**
+ * The most turns of half a second. A host that dies after it was told of a cancel, and before its result, leaves the step to another host, which is
+ * told by the slow check after ten minutes.
+ */
+const MAX_TURNS = 1_500;
 
 interface Story {
   readonly definitions: readonly WorkflowDefinition[];
@@ -309,7 +314,7 @@ async function play(story: Story, role: Role, at: number, mode: "before" | "afte
   let result: Awaited<ReturnType<typeof client.result>> | null = null;
   const filter = `${prefix}.result.workflow.*.run`;
   const countTasks = async () => (await healthy.log("tasks").info()).messages;
-  for (let turn = 0; turn < 200 && (result === null || (await countTasks()) > 0); turn++) {
+  for (let turn = 0; turn < MAX_TURNS && (result === null || (await countTasks()) > 0); turn++) {
     await turns(40);
     if (point.dead)
       second ??= await (role === "engine" ? engine : host)("second", connectMemory({ prefix, server }));
