@@ -3,6 +3,7 @@ import { execFile } from "node:child_process";
 import { createHash } from "node:crypto";
 import {
   cpSync,
+  existsSync,
   mkdirSync,
   mkdtempSync,
   readdirSync,
@@ -15,8 +16,8 @@ import {
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { promisify } from "node:util";
-import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
-import { describeTree } from "../../tools/build/image/tree.ts";
+import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from "vitest";
+import { describeTree, type Target } from "../../tools/build/image/tree.ts";
 import { startNatsServer } from "../support/nats-server.ts";
 import { providePackage } from "../support/package.ts";
 import { scaled } from "../support/scale.ts";
@@ -43,6 +44,24 @@ export default defineAgent({
   input: z.string(),
   run(task): Greeting {
     return { text: \`Hello, \${task.input}! \${createMachine({}).id}\` };
+  },
+});
+`;
+
+/** The init of the image's target `tools`. */
+const TINI = "/usr/bin/tini";
+/** An agent whose command ends while a child of it goes on; the output is the id of the child. */
+const LEAVER = `import { defineAgent } from "murmur-swarm";
+import { z } from "zod";
+
+export default defineAgent({
+  name: "leaver",
+  capabilities: ["leaving"],
+  exec: { allow: ["sh"] },
+  input: z.null(),
+  async run(_task, ctx) {
+    const { stdout } = await ctx.exec({ argv: ["sh", "-c", "sleep 1000 & echo $!"] });
+    return Number(stdout);
   },
 });
 `;
@@ -229,6 +248,49 @@ describe.skipIf(reason !== undefined)(
       }
       expect(containers[2].output()).toContain("this process is process 1 and its agents run commands");
     }, 120_000);
+
+    test.skipIf(!existsSync(TINI))(
+      `below tini a child that a command leaves behind is ended, and leaves no zombie${existsSync(TINI) ? "" : ` (no ${TINI})`}`,
+      async () => {
+        const nats = await startNatsServer();
+        onTestFinished(() => nats.stop());
+        const folder = join(home, "leaver");
+        mkdirSync(join(folder, "leaver"), { recursive: true });
+        writeFileSync(join(folder, "leaver/agent.ts"), LEAVER);
+        const env = {
+          NATS_URL: nats.url,
+          MURMUR_HTTP_PORT: "0",
+          MURMUR_METRICS_PORT: "0",
+          MURMUR_CREATE_CONSUMERS: "true",
+          MURMUR_EXEC_ALLOW: "sh",
+        };
+        const start = (target: Target, ...args: string[]) => {
+          const mounts = { "/app/agents": folder, ...(target === "tools" ? { "/usr/bin": "/usr/bin" } : {}) };
+          const container = startContainer({ tree, args, env, mounts, target });
+          onTestFinished(async () => {
+            container.signal("SIGKILL");
+            await container.ended;
+          });
+          return container;
+        };
+        const api = start("murmur", "api", "--init");
+        const agents = start("tools", "agent", "run", "leaver");
+        await Promise.all([api.says("api is ready"), agents.says("agents are ready")]);
+        expect(agents.output()).not.toContain("stay as zombies");
+        const submit = start("murmur", "submit", "leaving", "--input", "null", "--wait");
+        expect(await submit.ended).toBe(0);
+        // Process 1 is tini. Its only child is the program, and the program has none: the child has ended, and tini has reaped it.
+        const childrenOf = (pid: number | string) =>
+          readFileSync(`/proc/${pid}/task/${pid}/children`, "utf8").trim().split(" ").filter(Boolean);
+        expect(readFileSync(`/proc/${agents.pid()}/comm`, "utf8").trim()).toBe("tini");
+        await vi.waitFor(() => {
+          const [program, ...more] = childrenOf(agents.pid());
+          expect([more, childrenOf(program!)]).toEqual([[], []]);
+        });
+        expect(Number(submit.output())).toBeGreaterThan(1);
+      },
+      120_000,
+    );
 
     test("ends with one fatal line when a setting does not fit", async () => {
       const refused = startContainer({ tree, args: ["api"], env: { MURMUR_METRICS_PORT: "many" } });
