@@ -520,6 +520,8 @@ export interface Transport {
    * @throws SwarmError `unavailable` when the server is older than 2.12 or has no JetStream.
    */
   checkServer(): void;
+  /** The problem of a stream that acknowledges no message although NATS answers, such as a full disk; null without one. */
+  readonly silentStream: string | null;
   /** The weakness of the server's version that an operator must know of; null without one. */
   readonly serverRisk: string | null;
   /**

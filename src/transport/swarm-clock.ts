@@ -52,10 +52,17 @@ export function describeSkew(skewMs: number | null): string | null {
   return `this machine's clock is ${(Math.abs(skewMs) / 1_000).toFixed(1)} s ${skewMs > 0 ? "ahead of" : "behind"} the NATS server's; set it, for example with NTP`;
 }
 
-/** Returns a function that takes each measured skew, in ms, and logs one line when a skew of {@link describeSkew} begins, and one when it ends. */
-export function createSkewLog(log: Pick<Logger, "warn" | "info">): (skewMs: number) => void {
+/**
+ * Returns a function that takes each measured skew, in ms, and passes it on to `onSkew`. It logs one line when a skew of {@link describeSkew}
+ * begins, and one when it ends.
+ */
+export function createSkewLog(
+  log: Pick<Logger, "warn" | "info">,
+  onSkew: (skewMs: number) => void,
+): (skewMs: number) => void {
   let isTold = false;
   return (skewMs) => {
+    onSkew(skewMs);
     const problem = describeSkew(skewMs);
     if ((problem !== null) === isTold) return;
     isTold = problem !== null;

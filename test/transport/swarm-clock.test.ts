@@ -113,10 +113,12 @@ test("people are told of a skew from 2 s on, with its direction", () => {
 test("the log tells the begin and the end of a skew once each, however often it is measured", () => {
   const lines: string[] = [];
   const write = (level: string) => (_: object, message?: string) => void lines.push(`${level} ${message}`);
-  const log = createSkewLog({ warn: write("warn"), info: write("info") } as Parameters<
-    typeof createSkewLog
-  >[0]);
-  for (const skewMs of [100, 600_000, 600_100, -600_000, 0, 0, 2_000]) log(skewMs);
+  const seen: number[] = [];
+  const logger = { warn: write("warn"), info: write("info") } as Parameters<typeof createSkewLog>[0];
+  const log = createSkewLog(logger, (skewMs) => seen.push(skewMs));
+  const measured = [100, 600_000, 600_100, -600_000, 0, 0, 2_000];
+  for (const skewMs of measured) log(skewMs);
+  expect(seen).toEqual(measured);
   expect(lines).toEqual([
     expect.stringMatching(/^warn this machine's clock is 600\.0 s ahead .*; set it, .*corrects its times/),
     "info this machine's clock agrees with the NATS server's again",

@@ -211,6 +211,7 @@ export async function runProcess(ports: Ports, start: ProcessStart): Promise<voi
       look: () => describeSkew(connection.clock.skewMs),
       isWarning: true,
     });
+    readiness.add({ name: "appends", look: () => connection.silentStream, isWarning: true });
     started.push(endWith("readiness", readiness.keep()));
     stage.enter(preparation.stage);
     const tell = (problem: string) => stage.enter(problem);

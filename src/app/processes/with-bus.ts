@@ -27,6 +27,9 @@ export function withBus(transport: Transport, bus: Transport["bus"]): Transport 
     onViolation: (onViolation) => transport.onViolation(onViolation),
     init: (options) => transport.init(options),
     inspect: (options) => transport.inspect(options),
+    get silentStream() {
+      return transport.silentStream;
+    },
     get serverRisk() {
       return transport.serverRisk;
     },

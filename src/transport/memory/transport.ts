@@ -105,6 +105,7 @@ export function connectMemory(options: MemoryTransportOptions): Transport {
       ];
     },
     serverRisk: null,
+    silentStream: null,
     tryPermissions: async (_control, attempts) => attempts.map(() => "allowed"),
     checkServer: () => undefined, // this server is always new enough
     async init({ classes, hasPermissions } = {}) {

@@ -50,6 +50,7 @@ import { createNatsLog, readServerTime } from "./log.ts";
 import { createNatsObjects } from "./objects.ts";
 import { createNatsQueue } from "./queue.ts";
 import { checkTlsFiles, followFiles, type RotatedFiles, tlsFiles } from "./rotation.ts";
+import { SilentStreams } from "./silent-streams.ts";
 import { tryPermissions } from "./trial.ts";
 
 /** The time between pings. Two unanswered pings mean a dead connection, so 45 s at most; the client's default would take minutes. */
@@ -178,7 +179,7 @@ export async function connectNats(options: ConnectNatsOptions): Promise<Transpor
     timeOf === undefined
       ? { stream: streamName("later") }
       : { stream: streamName(timeOf.stream), consumer: timeOf.consumer };
-  const logSkew = createSkewLog(log);
+  const silent = new SilentStreams(log);
   /** The wanted classes, and the classes with a stream. */
   const allClasses = async (wanted: readonly string[] = [DEFAULT_CLASS]) => {
     checkServer(link);
@@ -189,12 +190,9 @@ export async function connectNats(options: ConnectNatsOptions): Promise<Transpor
     bus: createNatsBus(link, log),
     clock: new SwarmClock({
       readServer: () => readServerTime(link, timeSource),
-      onSkew: (skewMs) => {
-        meter.clockSkewSeconds.set(skewMs / 1_000);
-        logSkew(skewMs);
-      },
+      onSkew: createSkewLog(log, (skewMs) => meter.clockSkewSeconds.set(skewMs / 1_000)),
     }),
-    log: (key) => createNatsLog(link, streamName(key)),
+    log: (key) => createNatsLog(link, streamName(key), silent),
     queue: (key) => createNatsQueue(link, streamName(key)),
     bucket: (key) => createNatsBucket(link, bucketSpec(key).name),
     blobs: createNatsBlobs(link, blobs.name, blobs.ttlMs),
@@ -226,6 +224,9 @@ export async function connectNats(options: ConnectNatsOptions): Promise<Transpor
     async inspect({ classes } = {}) {
       const specs = streamSpecs(prefix, limits, await allClasses(classes));
       return inspectStreams(link, { streams: specs, buckets, replicas });
+    },
+    get silentStream() {
+      return silent.problem;
     },
     get serverRisk() {
       return describeServerRisk(nc.info?.version ?? "");

@@ -6,12 +6,14 @@ import { utf8Bytes } from "../../base/index.ts";
 import { SwarmError } from "../../protocol/index.ts";
 import { type ApiError, JETSTREAM_ERRORS, jetStreamCode } from "../jetstream-errors.ts";
 import { DEFAULT_MAX_SUBJECTS } from "../limits.ts";
+import { NoSubscriberError } from "../no-subscriber.ts";
 import { APPEND_TIMEOUT_MS, type AppendOptions, type Log, type LogInfo, type Stored } from "../ports.ts";
 import { appendHeaders } from "../stream-headers.ts";
 import { fromApiError } from "./errors.ts";
 import { readLasts, tail } from "./follow.ts";
 import { type Link, parseReply } from "./link.ts";
 import { headerOf } from "./message-headers.ts";
+import type { SilentStreams } from "./silent-streams.ts";
 import { notPermitted } from "./violations.ts";
 
 /** The messages of one page of a batched direct get: for small bodies at most ~0.5 MB in flight. */
@@ -25,10 +27,10 @@ const TIME_TIMEOUT_MS = 1_000;
 const EMPTY = new Uint8Array();
 const encodeJson = (value: unknown) => utf8Bytes(JSON.stringify(value));
 
-/** The log of the stream named `stream`. */
-export function createNatsLog(link: Link, stream: string): Log {
+/** The log of the stream named `stream`. `silent` hears the outcomes of appends. */
+export function createNatsLog(link: Link, stream: string, silent?: SilentStreams): Log {
   return {
-    append: (subject, data, options) => append(link, subject, data, options ?? {}),
+    append: (subject, data, options) => append({ link, stream, silent }, subject, data, options ?? {}),
     last: (filter, options) =>
       options?.fresh === true
         ? getFromLeader(link, stream, { last_by_subj: filter })
@@ -70,7 +72,7 @@ export function createNatsLog(link: Link, stream: string): Log {
 }
 
 async function append(
-  link: Link,
+  { link, stream, silent }: { link: Link; stream: string; silent: SilentStreams | undefined },
   subject: string,
   data: Uint8Array,
   options: AppendOptions,
@@ -86,10 +88,14 @@ async function append(
       headers: appendHeaders(options),
     });
   } catch (error) {
-    if (error instanceof SwarmError && error.code === "unavailable") link.noteAppend(false, sentAtMs);
+    if (error instanceof SwarmError && error.code === "unavailable") {
+      link.noteAppend(false, sentAtMs);
+      if (link.state === "connected" && !(error instanceof NoSubscriberError)) silent?.note(stream, false);
+    }
     throw error;
   }
   link.noteAppend(true, sentAtMs);
+  silent?.note(stream, true);
   const ack = parseReply<{ seq?: number; duplicate?: boolean; error?: ApiError }>(reply, doing);
   if (ack.error !== undefined) throw fromApiError(ack.error, doing);
   if (typeof ack.seq !== "number") {

@@ -16,6 +16,7 @@ import { createLogger, createMeter, silentLogger } from "../../../src/base/index
 import { foundOffice } from "../../../src/coordinator/index.ts";
 import { SwarmError } from "../../../src/protocol/index.ts";
 import { connectNats } from "../../../src/transport/index.ts";
+import { createQueueConsumers } from "../../../src/work/index.ts";
 import { type NatsServer, startNatsServer } from "../../support/nats-server.ts";
 import { atFileEnd } from "../support.ts";
 
@@ -189,6 +190,7 @@ describe("streams", () => {
     const transport = await connectNats({ ...parts, name: "test" });
     await transport.init();
     await foundOffice(transport);
+    await createQueueConsumers(transport, ["echo"]);
     await transport.close();
   };
 
@@ -265,6 +267,32 @@ describe("streams", () => {
     await first.stop();
     await vi.waitFor(async () => expect(await others[0]!.ready()).toContain("ok   started"), SOON);
   }, 60_000);
+
+  test("a stream that acknowledges nothing, as on a full disk, is told in one line and in /readyz until it does", async () => {
+    const name = "MURMUR_TASKS";
+    const { config } = await request(`$JS.API.STREAM.INFO.${name}`);
+    const update = (changes: object) =>
+      request(`$JS.API.STREAM.UPDATE.${name}`, JSON.stringify({ ...config, ...changes }));
+    const { ready, lines, warnings } = await start("api", { MURMUR_SERVER: server.url });
+    await vi.waitFor(async () => expect(await ready()).toContain("ok   appends"), SOON);
+    await update({ no_ack: true });
+    const admin = await connect({ servers: server.url });
+    onTestFinished(() => admin.close());
+    const submit = (id: string) =>
+      admin
+        .request("murmur.submit", JSON.stringify({ id, capability: "echo", input: 1 }), {
+          timeout: 20_000,
+        })
+        .catch(() => undefined);
+    await submit("one");
+    const problem = `stream ${name} acknowledges no message, though NATS answers: the disk of a server may be full`;
+    await vi.waitFor(async () => expect(await ready()).toContain(`warn appends: ${problem}`), SOON);
+    expect(warnings().filter(({ msg }) => msg.startsWith(problem))).toHaveLength(1);
+    await update({});
+    await submit("two");
+    await vi.waitFor(async () => expect(await ready()).toContain("ok   appends"), SOON);
+    expect(lines.map(({ msg }) => msg)).toContain("stream acknowledges messages again");
+  }, 90_000);
 
   test("a clock that is ten minutes off is told in one line and in /readyz, and the process works by the server's time", async () => {
     const now = Date.now.bind(Date);
