@@ -12,6 +12,8 @@ export interface Figure {
 export interface Drill {
   /** The figure that tells the cause: the words of the problem, or a panel of the Overview. */
   readonly figure: RegExp | Figure;
+  /** Another problem that hides the one of the alert. */
+  readonly hiddenBy?: string;
   /** A piece of the row of the runbook that names the cause. */
   readonly row: string;
   /** A piece of the step of the runbook that helps. */
@@ -141,6 +143,7 @@ export const DRILLS: Readonly<Record<string, Drill>> = {
   },
   "NATS hangs": {
     figure: /no connection for|not read for/,
+    hiddenBy: "MurmurNatsUnreachable", // while the connection is lost, nothing else is told
     row: "NATS is slow or away",
     step: "mend the server",
     remedy: async ({ world }) => world.wakeNats(),

@@ -37,7 +37,7 @@ export async function flyDrill(world: World, { name, fires }: Fault, drill: Dril
     const page = readRunbook(alert);
     if (!page.causes.includes(drill.row)) faults.push(`the runbook ${alert} names no cause "${drill.row}"`);
     if (!page.steps.includes(drill.step)) faults.push(`the runbook ${alert} has no step "${drill.step}"`);
-    const problem = await findProblem(world, alert);
+    const problem = await findProblem(world, alert, drill.hiddenBy);
     told =
       drill.figure instanceof RegExp
         ? readCause(problem, drill.figure, faults)
@@ -70,12 +70,16 @@ function readRunbook(alert: string): { causes: string; steps: string } {
 }
 
 /** The problem of an alert; undefined for an alert that is no problem. @throws Error when it is not listed. */
-async function findProblem(world: World, alert: string): Promise<ShownProblem | undefined> {
+async function findProblem(
+  world: World,
+  alert: string,
+  hiddenBy: string | undefined,
+): Promise<ShownProblem | undefined> {
   if (!(PROBLEM_NAMES as readonly string[]).includes(alert)) return undefined;
   let found: ShownProblem | undefined;
   const look = async () => {
     const listed = await world.problems().catch(() => []);
-    found = listed.find(({ name }) => name === alert);
+    found = listed.find(({ name }) => name === alert || name === hiddenBy);
     return found !== undefined;
   };
   await world.until(`GET /v1/problems lists ${alert}`, look, LISTED_MS);
