@@ -1,5 +1,6 @@
 // The five-minute drill, as data: for each fault the place that tells its cause, the row and the step of the runbook, and the remedy. The
 // pilot of a drill sees `GET /v1/problems`, the queries of the board Overview, and the runbook of the alert that the pager names.
+import { pauseMover } from "./faults.ts";
 import type { World } from "./world.ts";
 
 /** A panel of the board Overview, and the values that tell the cause. */
@@ -157,12 +158,8 @@ export const DRILLS: Readonly<Record<string, Drill>> = {
   "no mover": {
     figure: /the oldest due task has waited for a mover/,
     row: "movers are a part of it",
-    step: "`murmur task promote TASK`",
-    remedy: async ({ world }) => {
-      const listed = await world.command("task", "ls", "--state", "scheduled", "--json");
-      const { tasks } = JSON.parse(listed) as { tasks: { taskId: string }[] };
-      for (const { taskId } of tasks) await world.command("task", "promote", taskId);
-    },
+    step: "Start an api process",
+    remedy: ({ world }) => pauseMover(world, Date.now() - 1_000), // the fault paused the movers of all api processes
   },
   "two versions": {
     figure: { panel: "Processes by version", tells: above(0) },

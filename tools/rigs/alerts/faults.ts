@@ -99,7 +99,8 @@ async function limitTasks(world: World, maxBytes: number): Promise<number> {
   return config.max_bytes;
 }
 
-async function pauseMover(world: World, untilMs: number): Promise<void> {
+/** Pauses the consumer of the movers until a time, Unix ms; a time in the past ends the pause. */
+export async function pauseMover(world: World, untilMs: number): Promise<void> {
   const pause_until = new Date(untilMs).toISOString();
   await askJetStream(world, `CONSUMER.PAUSE.${streamName("murmur", "LATER")}.mover`, { pause_until });
 }
