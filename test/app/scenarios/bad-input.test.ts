@@ -274,7 +274,8 @@ describe("streams", () => {
     const update = (changes: object) =>
       request(`$JS.API.STREAM.UPDATE.${name}`, JSON.stringify({ ...config, ...changes }));
     const { ready, lines, warnings } = await start("api", { MURMUR_SERVER: server.url });
-    await vi.waitFor(async () => expect(await ready()).toContain("ok   appends"), SOON);
+    await vi.waitFor(async () => expect(await ready()).toContain("ok   started"), SOON); // the front door answers
+    expect(await ready()).toContain("ok   appends");
     await update({ no_ack: true });
     const admin = await connect({ servers: server.url });
     onTestFinished(() => admin.close());
