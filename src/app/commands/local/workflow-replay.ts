@@ -59,13 +59,9 @@ export const replay = defineCommand({
     /** The logs after the first difference, which were not replayed. */
     left: z.int(),
   }),
-  examples: [
-    "workflow replay order-81",
-    "workflow export order-81 > logs/order-81.jsonl",
-    "workflow replay logs",
-  ],
+  examples: ["workflow replay order-81", "workflow replay logs"],
   details:
-    "Makes each recorded decision again from its triggers, with the definitions in workflows/ (setting workflowsDir), and compares the\nfacts. Stops at the first difference, and shows both sides: exit code 1, for CI. A file or a folder needs no server. Wake-ups are not\ncompared, and entries of a blocked run are taken as they are.",
+    "Makes each recorded decision again from its triggers, with the definitions in workflows/ (setting workflowsDir), and compares the\nfacts. Stops at the first difference, and shows both sides: exit code 1, for CI. A file or a folder needs no server:\nmurmur workflow export order-81 > logs/order-81.jsonl writes one. Wake-ups are not\ncompared, and entries of a blocked run are taken as they are.",
   async run(ports, { logs }) {
     const sources = await findSources(ports, logs);
     resolveOwnName();
