@@ -32,11 +32,14 @@ export function rankOfSource(source: string): number {
 /** The variables with our prefix that are no settings, and the code that reads each. */
 export const OTHER_VARIABLES: Readonly<Record<string, string>> = {
   MURMUR_ANALYSERS_DIR: "agents/lib/review/toolbox.ts",
+  MURMUR_CHROMIUM: "test/console/browser/browser.ts",
   MURMUR_DETACHED_SUPERVISOR: "src/app/main.ts",
   MURMUR_ECHO_DIR: "agents/echo/agent.ts",
   MURMUR_ECHO_SLOTS: "agents/echo/agent.ts",
+  MURMUR_FILES_DIR: "agents/files/agent.ts",
   MURMUR_NATS_IMAGE: "test/transport/testcontainers.test.ts",
   MURMUR_SUPERVISED: "src/app/supervisor/supervisor-link.ts",
+  MURMUR_TEST_CONSOLE: "test/console/browser/browser.ts",
   MURMUR_TEST_PERMISSIONS: "test/app/support.ts",
   MURMUR_TEST_SCALE: "test/support/scale.ts",
 };
