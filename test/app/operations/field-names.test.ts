@@ -11,7 +11,10 @@ const FLAG = /(?:^|[^\w-])--[a-z]/;
 /** A whole command of the command line, as a text tells a person to run it. */
 const COMMAND = /\bmurmur [a-z]/;
 /** The ends of commands: the start of each stands before a value, in another part of its template. */
-const ENDS_OF_COMMANDS = [" --capability NAME", " --since 10m", " --level error"];
+const ENDS_OF_COMMANDS = [
+  ...[" --capability NAME", " --since 10m", " --level error", " --result JSON", " --not-done"],
+  ...[" --skip ", " --note TEXT"],
+];
 
 test("no text of an operation, or of the code below it, names a flag of the command line", () => {
   const found = listFiles()
