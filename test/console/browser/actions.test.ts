@@ -246,6 +246,7 @@ browserTest("while NATS is away, every view keeps its figures and tells the reas
     json: { error: { code: "unavailable", message: "this API is not connected to NATS", retryable: true } },
   };
   const { page, url, answers } = await openConsole({ answers: samples(3) });
+  await page.getByRole("heading", { name: "3 problems now", level: 1 }).waitFor();
   for (const path of Object.keys(answers)) answers[path] = away;
   for (const { at, title } of VIEWS) {
     await page.goto(`${url}/#/none`);
