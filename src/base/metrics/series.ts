@@ -179,7 +179,7 @@ export class HistogramSeries {
     if (spec.labels.length === 0) this.#cells.at(NO_LABELS);
   }
 
-  /** Counts one value. `span`: the span in which it was observed. @throws TypeError for a value that is no number. */
+  /** Counts one value. The exemplar of its bucket names `span`. @throws TypeError for NaN and infinite values. */
   observe(labels: LabelValues | undefined, value: number, span?: ActiveSpan): void {
     checkNumber(this.name, value);
     const cell = this.#cells.at(labels ?? NO_LABELS);

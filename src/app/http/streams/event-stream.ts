@@ -2,6 +2,7 @@
 // I1: at most BUFFER_BYTES and one event wait for a reader; a reader that is slower is cut, and told when it reads on.
 // I2: the reader gets a last event with the reason, unless the reader left or the operation itself ended.
 import type { SwarmError } from "../../../protocol/index.ts";
+import { Room } from "./room.ts";
 
 /** The media type of a stream. */
 export const EVENT_STREAM = "text/event-stream";
@@ -48,7 +49,7 @@ export class EventStream implements OpenStream {
   readonly #over = Promise.withResolvers<void>();
   #controller: ReadableStreamDefaultController<Uint8Array> | undefined;
   #isOver = false;
-  #onRoom: () => void = () => undefined;
+  readonly #waiting = new Room();
   #beats: NodeJS.Timeout | undefined;
 
   /** `onBeat` gives the reason to end a stream that is quiet, or null. */
@@ -62,7 +63,7 @@ export class EventStream implements OpenStream {
         start: (controller) => {
           this.#controller = controller;
         },
-        pull: () => this.#onRoom(),
+        pull: () => this.#waiting.change(),
         cancel: () => this.#leave(),
       },
       { highWaterMark: BUFFER_BYTES, size: (chunk) => chunk?.byteLength ?? 0 },
@@ -111,22 +112,12 @@ export class EventStream implements OpenStream {
     return (this.#controller?.desiredSize ?? 0) > 0;
   }
 
-  async #room(): Promise<void> {
-    const room = Promise.withResolvers<void>();
-    this.#onRoom = () => {
-      if (this.#hasRoom) room.resolve();
-    };
-    const timer = setTimeout(() => {
-      this.end(cutFor(this.#times.slowReaderMs));
-      room.resolve();
-    }, this.#times.slowReaderMs);
-    this.left.addEventListener("abort", () => room.resolve(), { once: true });
-    try {
-      await room.promise;
-    } finally {
-      clearTimeout(timer);
-      this.#onRoom = () => undefined;
-    }
+  #room(): Promise<void> {
+    const { slowReaderMs } = this.#times;
+    return this.#waiting.wait({
+      ...{ hasRoom: () => this.#hasRoom, left: this.left, limitMs: slowReaderMs },
+      cut: () => this.end(cutFor(slowReaderMs)),
+    });
   }
 
   #leave(): void {

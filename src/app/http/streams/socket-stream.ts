@@ -14,6 +14,7 @@ import {
   type StreamedEvent,
   type StreamTimes,
 } from "./event-stream.ts";
+import { Room } from "./room.ts";
 
 /** The most frames that a client may send between two beats: a ping each second, and room for clients that send more. */
 export const MAX_CLIENT_FRAMES = 100;
@@ -46,7 +47,7 @@ export class SocketStream implements OpenStream {
   #isOver = false;
   #silentBeats = 0;
   #frames = 0;
-  #onRoom: () => void = () => undefined;
+  readonly #waiting = new Room();
 
   /** `onBeat` gives the reason to end a stream, or null. */
   constructor(
@@ -97,26 +98,16 @@ export class SocketStream implements OpenStream {
   }
 
   /** Waits until the reader has taken enough, or cuts it (I1). */
-  async #room(): Promise<void> {
-    const room = Promise.withResolvers<void>();
-    this.#onRoom = () => {
-      if (this.#hasRoom) room.resolve();
-    };
-    const timer = setTimeout(() => {
-      this.end(cutFor(this.#times.slowReaderMs));
-      room.resolve();
-    }, this.#times.slowReaderMs);
-    this.left.addEventListener("abort", () => room.resolve(), { once: true });
-    try {
-      await room.promise;
-    } finally {
-      clearTimeout(timer);
-      this.#onRoom = () => undefined;
-    }
+  #room(): Promise<void> {
+    const { slowReaderMs } = this.#times;
+    return this.#waiting.wait({
+      ...{ hasRoom: () => this.#hasRoom, left: this.left, limitMs: slowReaderMs },
+      cut: () => this.end(cutFor(slowReaderMs)),
+    });
   }
 
   #write({ event, data }: StreamedEvent): void {
-    this.#socket.send(JSON.stringify({ event, data }), () => this.#onRoom());
+    this.#socket.send(JSON.stringify({ event, data }), () => this.#waiting.change());
   }
 
   #countFrame(): void {
