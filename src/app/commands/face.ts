@@ -10,7 +10,7 @@ import { operatorName } from "../cli/operator.ts";
 import { READ_TIMEOUT_MS } from "../cli/session.ts";
 import type { Terminal } from "../cli/terminal.ts";
 import { type Access, type Operation, type OperationContext, perform } from "../operations/operation.ts";
-import { withinTimeout } from "../operations/time-limit.ts";
+import { whileConnected, withinTimeout } from "../operations/time-limit.ts";
 
 /** A command that has the fields of its operation. */
 interface Face<I extends z.ZodObject, O extends z.ZodType, E extends z.ZodType>
@@ -78,7 +78,12 @@ export async function callOperation<I extends z.ZodType, O extends z.ZodType, E 
   if (event !== undefined) return performed; // it follows something, and ends by its own rule
   return access === "read" && !takesLong
     ? withinTimeout(performed, leftMs + OWN_LIMIT_MS, "the swarm did not answer")
-    : whileConnected(performed, transport, leftMs / LOST_SHARE);
+    : whileConnected(
+        performed,
+        transport,
+        leftMs / LOST_SHARE,
+        () => new SwarmError("unavailable", CONNECTION_LOST),
+      );
 }
 
 /**
@@ -146,24 +151,6 @@ const STOP_MS = 5_000;
 const OWN_LIMIT_MS = 250;
 /** An operation waits for a lost connection for this share of the timeout: the pings used up the rest (session.ts). */
 const LOST_SHARE = 4;
-
-/** Settles as `work` does, or rejects `unavailable` when the connection is lost for `lostMs`. */
-async function whileConnected<T>(work: Promise<T>, transport: Transport, lostMs: number): Promise<T> {
-  const lost = Promise.withResolvers<never>();
-  let timer: NodeJS.Timeout | undefined;
-  const states = transport.onState((state) => {
-    clearTimeout(timer);
-    if (state !== "disconnected") return;
-    timer = setTimeout(() => lost.reject(new SwarmError("unavailable", CONNECTION_LOST)), lostMs);
-  });
-  work.catch(() => undefined);
-  try {
-    return await Promise.race([work, lost.promise]);
-  } finally {
-    clearTimeout(timer);
-    states.close();
-  }
-}
 
 const CONNECTION_LOST =
   "the connection to NATS was lost, so it is not known how far this came; look at the swarm, then run the command again";

@@ -1,5 +1,6 @@
-// Ends the waiting for work after a time. The work itself runs on.
+// Ends the waiting for work after a time, or when the connection is lost. The work itself runs on.
 import { SwarmError } from "../../protocol/index.ts";
+import type { Transport } from "../../transport/index.ts";
 
 /** The field of the error of a time limit, so that a face can add its own way to wait longer. */
 export const TIME_LIMIT_FIELD = "timeoutMs";
@@ -35,5 +36,31 @@ export async function withinTimeout<T>(
     return await Promise.race([work, late]);
   } finally {
     clearTimeout(timer);
+  }
+}
+
+/**
+ * Settles as `work` does, or rejects with the error of `onLost` when the connection to NATS is lost for `lostMs` meanwhile.
+ * A connection that comes back within this time changes nothing.
+ */
+export async function whileConnected<T>(
+  work: Promise<T>,
+  transport: Pick<Transport, "onState">,
+  lostMs: number,
+  onLost: () => SwarmError,
+): Promise<T> {
+  const lost = Promise.withResolvers<never>();
+  let timer: NodeJS.Timeout | undefined;
+  const states = transport.onState((state) => {
+    clearTimeout(timer);
+    if (state === "connected") return;
+    timer = setTimeout(() => lost.reject(onLost()), lostMs);
+  });
+  work.catch(() => undefined);
+  try {
+    return await Promise.race([work, lost.promise]);
+  } finally {
+    clearTimeout(timer);
+    states.close();
   }
 }

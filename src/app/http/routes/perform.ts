@@ -11,6 +11,7 @@ import {
   perform,
   type RefusedOperation,
 } from "../../operations/operation.ts";
+import { whileConnected } from "../../operations/time-limit.ts";
 import type { ApiCaller } from "../tokens/callers.ts";
 import { readRequest } from "./request.ts";
 import type { Route } from "./table.ts";
@@ -102,7 +103,9 @@ export async function answer(call: Call, prepared: Prepared): Promise<Answer> {
   const performed = perform(operation, contextOf(call, { encoding, timeoutMs, signal }), input);
   const body = await (waitMs !== undefined || route.isFromMemory === true
     ? performed
-    : whileConnected(performed, swarm.transport, operation.access === "read"));
+    : whileConnected(performed, swarm.transport, RECONNECT_WAIT_MS, () =>
+        away(operation.access === "read" ? LOST_READ : LOST_WRITE),
+      ));
   const { problem } = route;
   const status = problem?.is(body) === true ? problem.status : route.status;
   return { body, status: waitMs === undefined ? status : 200, encoding };
@@ -152,28 +155,6 @@ async function reconnected(transport: Pick<Transport, "state" | "onState">): Pro
   });
   if (isBack) return;
   throw away("this API is not connected to NATS; it keeps trying. Send the request again");
-}
-
-/** Settles as `work` does, or rejects `unavailable` when the connection to NATS is lost for {@link RECONNECT_WAIT_MS} meanwhile. */
-async function whileConnected<T>(
-  work: Promise<T>,
-  transport: Pick<Transport, "onState">,
-  isRead: boolean,
-): Promise<T> {
-  const lost = Promise.withResolvers<never>();
-  let timer: NodeJS.Timeout | undefined;
-  const states = transport.onState((state) => {
-    clearTimeout(timer);
-    if (state === "connected") return;
-    timer = setTimeout(() => lost.reject(away(isRead ? LOST_READ : LOST_WRITE)), RECONNECT_WAIT_MS);
-  });
-  work.catch(() => undefined);
-  try {
-    return await Promise.race([work, lost.promise]);
-  } finally {
-    clearTimeout(timer);
-    states.close();
-  }
 }
 
 const LOST_READ =
