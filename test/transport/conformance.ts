@@ -543,6 +543,25 @@ export function describeTransport(title: string, start: () => Promise<Implementa
         expect(await log.append(subjects.task(address("d")), body)).toMatchObject({ seq: 4 });
       });
 
+      test("a full stream with several messages of a subject refuses another subject, and replaces the oldest message of its own", async () => {
+        const { transport, subjects } = await setup({ limits: { taskBytes: 800_000 } }); // an eighth for the shared values
+        const log = transport.log("shared");
+        const body = new Uint8Array(5_000);
+        const held = subjects.shared("run", "held");
+        for (let count = 1; count <= 16; count++) await log.append(held, body);
+        await log.append(subjects.shared("run", "small"), new Uint8Array(15_000));
+        await expect(log.append(subjects.shared("run", "other"), body)).rejects.toThrow(
+          withCode("rate_limited"),
+        );
+        await expect(log.append(held, new Uint8Array(6_000))).rejects.toThrow(withCode("rate_limited"));
+        expect(await log.append(held, body)).toMatchObject({ seq: 18 });
+        expect((await all(log.read({ filter: held }))).map(({ seq }) => seq)).toEqual([
+          ...Array.from({ length: 15 }, (_, index) => index + 2),
+          18,
+        ]);
+        expect(await log.info()).toMatchObject({ messages: 17 });
+      });
+
       test("the server drops a message after its time to live", async () => {
         const { transport, subjects } = await setup();
         const log = transport.log("journal");

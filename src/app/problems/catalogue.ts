@@ -44,7 +44,7 @@ export const PROBLEMS = {
   MurmurStreamAlmostFull: {
     severity: "page",
     effect: "late",
-    summary: "a stream is almost full; it will refuse tasks",
+    summary: "a stream is almost full; it will refuse tasks, or changes of shared values",
   },
   MurmurDeadLettersGrowing: {
     severity: "ticket",

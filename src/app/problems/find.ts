@@ -258,17 +258,26 @@ function findVacant({ nowMs, office, ages }: ProblemFacts): Found[] {
   ];
 }
 
+/** The commands that show and remove the content of a full stream: of tasks, and of shared values. */
+const TASK_COMMANDS = [
+  "murmur status",
+  "murmur task ls --state pending",
+  "murmur task purge --state pending",
+];
+const SHARED_COMMANDS = ["murmur workflow ls", "murmur workflow shared <run>"];
+
 function findFull({ streams }: ProblemFacts): Found[] {
   return (streams?.streams ?? []).flatMap(({ stream, bytes, limitBytes, refusesWhenFull, messages }) => {
     if (!refusesWhenFull || limitBytes === null || bytes < limitBytes * FULL_SHARE) return [];
     const share = Math.floor((100 * bytes) / limitBytes);
+    const isShared = stream === "shared";
     return [
       {
         name: "MurmurStreamAlmostFull" as const,
         sinceMs: null,
-        tasks: messages,
-        cause: `the stream ${stream} holds ${bytes} of ${limitBytes} bytes (${share} %) in ${messages} messages; when it is full, submits fail with rate_limited`,
-        commands: ["murmur status", "murmur task ls --state pending", "murmur task purge --state pending"],
+        tasks: isShared ? null : messages,
+        cause: `the stream ${stream} holds ${bytes} of ${limitBytes} bytes (${share} %) in ${messages} messages; when it is full, ${isShared ? "changes of shared values" : "submits"} fail with rate_limited`,
+        commands: isShared ? SHARED_COMMANDS : TASK_COMMANDS,
       },
     ];
   });

@@ -81,7 +81,10 @@ export interface StreamSpec {
   retention: "workqueue" | "limits";
   /** The behaviour at a limit: `new` rejects the new message, `old` drops the oldest messages. */
   discard: "new" | "old";
-  /** 1 with `discard: new` makes the first writer of a subject win (JetStream error 10077 for the second). */
+  /**
+   * 1 with `discard: new` makes the first writer of a subject win (JetStream error 10077 for the second). More than 1 drops the oldest message of
+   * the subject, also with `discard: new`.
+   */
   maxPerSubject?: number;
   maxBytes?: number;
   maxMessageBytes?: number;
@@ -124,6 +127,11 @@ const TASK_BYTES = 4 * 1024 ** 3;
  * most twice as many as it has slots, and a server reserves the bytes of every stream. A full stream lets tasks wait in their queues.
  */
 const PLACED_SHARE = 1 / 4;
+/**
+ * The bytes of the stream of shared values, as a share of those of the task stream: 512 MiB by default. One run can have 106 MiB of them (100
+ * names with 16 changes of 68 KiB), so four runs at their bounds fit. Without a limit they could fill the disk, and tasks and results need it.
+ */
+const SHARED_SHARE = 1 / 8;
 
 /** The stream of the tasks that were placed on the hosts of one class. Its consumers belong to these hosts. */
 export function placedSpec(prefix: string, agentClass: string, limits: StreamLimits = {}): StreamSpec {
@@ -289,14 +297,16 @@ export function streamSpecs(
       allowTtl: true,
     },
     {
-      // No age: the engines remove the values of a run when its log is gone.
+      // No age: the engines remove the values of a run when its log is gone. A full stream refuses changes: dropping the oldest ones
+      // would take the values of other runs.
       key: "shared",
       about: "the shared values of workflows, the last 16 changes of each",
       name: name("SHARED"),
       subjects: [`${prefix}.shared.*.*.*`],
       retention: "limits",
-      discard: "old",
+      discard: "new",
       maxPerSubject: SHARED_CHANGES,
+      maxBytes: Math.ceil((limits.taskBytes ?? TASK_BYTES) * SHARED_SHARE),
       maxMessageBytes: SHARED_MESSAGE_LIMIT_BYTES,
       hasFixedAge: true,
     },

@@ -80,10 +80,18 @@ export class MemoryStream {
       throw reject("conflict", `wrong last sequence: ${earlier.at(-1) ?? 0}: another write came first`);
 
     const { ttlMs, dueMs, rollup } = this.#readInstructions(message);
-    if (discard === "new" && maxPerSubject > 0 && earlier.length >= maxPerSubject && !rollup)
+    if (discard === "new" && maxPerSubject === 1 && earlier.length > 0 && !rollup)
       throw reject("conflict", "the subject already holds its one message");
-    if (discard === "new" && maxBytes > 0 && this.#bytes + bytes > maxBytes)
-      throw reject("rate_limited", "the stream is full; wait until agents have taken some work");
+    if (
+      discard === "new" &&
+      maxBytes > 0 &&
+      this.#bytes + bytes > maxBytes &&
+      !this.#makesRoom(earlier, bytes)
+    )
+      throw reject(
+        "rate_limited",
+        "the stream is full; retry when some of its messages are gone, or give it more bytes",
+      );
 
     const seq = this.#store(message, bytes, rollup ? [...earlier] : []);
     if (id !== undefined) this.#ids.set(id, { seq, atMs: this.#timers.now() });
@@ -247,11 +255,17 @@ export class MemoryStream {
     else seqs.push(seq);
     for (const old of replaced) this.remove(old);
     const { discard, maxPerSubject = 0, maxBytes = 0 } = this.spec;
-    if (discard === "old") {
-      if (maxPerSubject > 0 && seqs !== undefined && seqs.length > maxPerSubject) this.remove(seqs[0]!);
-      while (maxBytes > 0 && this.#bytes > maxBytes) this.remove(this.#stored.keys().next().value!);
-    }
+    if (maxPerSubject > 0 && seqs !== undefined && seqs.length > maxPerSubject) this.remove(seqs[0]!);
+    while (discard === "old" && maxBytes > 0 && this.#bytes > maxBytes)
+      this.remove(this.#stored.keys().next().value!);
     return seq;
+  }
+
+  /** Whether a full stream takes a message all the same: it drops the oldest message of the subject, which is at least as large. */
+  #makesRoom(earlier: readonly number[], bytes: number): boolean {
+    const { maxPerSubject = 0 } = this.spec;
+    if (maxPerSubject < 2 || earlier.length < maxPerSubject) return false;
+    return (this.#stored.get(earlier[0]!)?.bytes ?? 0) >= bytes;
   }
 
   /**

@@ -17,7 +17,10 @@ export function fromApiError(error: ApiError, doing: string): SwarmError {
     case JETSTREAM_ERRORS.storeFailed:
       if (/per subject/.test(description)) return as("conflict", "the subject already holds its one message");
       if (/maximum (bytes|messages) exceeded/.test(description))
-        return as("rate_limited", "the stream is full; wait until agents have taken some work");
+        return as(
+          "rate_limited",
+          "the stream is full; retry when some of its messages are gone, or give it more bytes",
+        );
       return as("unavailable", "");
     case JETSTREAM_ERRORS.storageExceeded:
       return as(

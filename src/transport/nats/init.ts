@@ -342,7 +342,7 @@ function configOf(spec: StreamSpec, replicas: number): StreamConfig {
     subjects: spec.subjects,
     retention: spec.retention,
     discard: spec.discard,
-    discard_new_per_subject: spec.discard === "new" && spec.maxPerSubject !== undefined,
+    discard_new_per_subject: spec.discard === "new" && spec.maxPerSubject === 1,
     max_msgs_per_subject: spec.maxPerSubject ?? UNLIMITED,
     max_msgs: UNLIMITED,
     max_bytes: spec.maxBytes ?? UNLIMITED,

@@ -90,7 +90,7 @@ export class SharedStore {
   /**
    * Changes a value, and resolves with its new revision.
    * @throws SwarmError `conflict` when the value has another revision; `payload_too_large`; `not_found` for a run that is not there;
-   *   `rate_limited` for a name too many; `invalid_input`; `unavailable`: the change may be stored or not.
+   *   `rate_limited` for a name too many, and while the stream is full; `invalid_input`; `unavailable`: the change may be stored or not.
    */
   async set({ workflowId, name, value, by, revision, key }: SharedWrite): Promise<{ revision: number }> {
     const subject = this.#subjects.shared(workflowId, checkSharedName(name));
@@ -112,6 +112,12 @@ export class SharedStore {
       });
       return { revision: seq };
     } catch (error) {
+      if (error instanceof SwarmError && error.code === "rate_limited")
+        throw new SwarmError(
+          "rate_limited",
+          `the shared values of all runs fill their stream, so ${name} is not changed: give the stream more bytes, or let runs end, because their values go with their logs`,
+          { cause: error, retryable: true },
+        );
       if (!(error instanceof SwarmError) || error.code !== "conflict") throw error;
       const now = await this.#log.last(subject, { fresh: true });
       throw new SwarmError(

@@ -190,6 +190,20 @@ describe("facts and their problems", () => {
       ],
     ],
     [
+      "the stream of shared values is almost full",
+      {
+        streams: { streams: [stream({ stream: "shared", bytes: 95 })], later: 0, dueAtMs: null },
+      },
+      [
+        {
+          name: "MurmurStreamAlmostFull",
+          cause: expect.stringMatching(/shared holds 95 .* changes of shared values fail with rate_limited$/),
+          hit: expect.objectContaining({ tasks: null }),
+          commands: expect.arrayContaining(["murmur workflow shared <run>"]),
+        },
+      ],
+    ],
+    [
       "a full stream drops its oldest messages",
       { streams: { streams: [stream({ bytes: 99, refusesWhenFull: false })], later: 0, dueAtMs: null } },
       [],

@@ -91,6 +91,12 @@ test("the streams that init creates have the settings of their definitions", asy
     max_age: 90 * 86_400 * 1e9,
     max_bytes: 1024 ** 3,
   });
+  expect(await config("MURMUR_SHARED")).toMatchObject({
+    retention: "limits",
+    discard: "new",
+    max_msgs_per_subject: 16,
+    max_bytes: 512 * 1024 ** 2,
+  });
   expect(await config("KV_MURMUR_LIMITS")).toMatchObject({ max_msgs_per_subject: 1, allow_direct: true });
   expect(await config("OBJ_MURMUR_BLOBS")).toMatchObject({
     subjects: ["$O.MURMUR_BLOBS.C.>", "$O.MURMUR_BLOBS.M.>"],
@@ -373,7 +379,7 @@ test("the error of a stream that does not fit names its bytes, the bytes of the 
   );
   await expect(refused).rejects.toThrow("the account uses 0 bytes and reserves 0 bytes, without a limit");
   await expect(refused).rejects.toThrow(
-    /reserve \d+ bytes \(6 GiB\) on the server: raise max_file_store .* nats\.bundled\.storage\.size\), then run init again/,
+    /reserve \d+ bytes \(6\.5 GiB\) on the server: raise max_file_store .* nats\.bundled\.storage\.size\), then run init again/,
   );
   // A repeat cannot help, so `init --wait` ends.
   await expect(refused).rejects.toMatchObject({ code: "unavailable", retryable: false });

@@ -16,8 +16,8 @@ afterAll(() => server.stop());
 const ada = { user: "ada", proven: true };
 const bob = { user: "bob", proven: false };
 
-async function setup(on: string | MemoryServer) {
-  const swarm = new TestSwarm(on);
+async function setup(on: string | MemoryServer, limits: { taskBytes?: number } = {}) {
+  const swarm = new TestSwarm(on, limits);
   onTestFinished(() => swarm.stop());
   const transport: Transport = await swarm.connect();
   const subjects = createSubjects(transport.prefix);
@@ -83,6 +83,18 @@ test("a value that is too large, of a run that is not there, or one too many is 
     await store.set({ ...at, name: `v${count}`, value: count });
   await expect(store.set({ ...at, name: "more", value: 1 })).rejects.toMatchObject({ code: "rate_limited" });
   await store.set({ ...at, value: 2 });
+});
+
+test("while the stream is full, a new value is refused with the next step, and the code of a run gets the error", async () => {
+  const { store } = await setup(new MemoryServer(), { taskBytes: 80_000 }); // an eighth for the shared values
+  await store.set({ workflowId: "w1", name: "v", value: "x".repeat(9_000), by: ada });
+  await expect(
+    store.set({ workflowId: "w1", name: "w", value: "x".repeat(2_000), by: ada }),
+  ).rejects.toMatchObject({
+    code: "rate_limited",
+    message: expect.stringMatching(/so w is not changed: give the stream more bytes, or let runs end/),
+  });
+  expect((await store.list("w1")).map(({ name }) => name)).toEqual(["v"]);
 });
 
 test("a host without rights on the stream reads and sets values through the front door, with its task", async () => {
