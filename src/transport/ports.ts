@@ -94,9 +94,9 @@ export interface Bus {
   /**
    * Sends a request to every subscriber and collects the replies. Ends after `max` replies, after `timeoutMs`, or when
    * no further reply has come for `stallMs` after the latest one. Without a subscriber it resolves at once to an empty
-   * list.
-   * @throws SwarmError `unavailable` without a connection, or when it breaks first: too few replies would look like too
-   *   few subscribers; `payload_too_large` and `invalid_input` as `publish`.
+   * list. When nothing has answered, not even the server, it waits for the server for at least 1 s.
+   * @throws SwarmError `unavailable` without a connection, when it breaks first, or when the server does not answer: too few
+   *   replies would look like too few subscribers; `payload_too_large` and `invalid_input` as `publish`.
    */
   scatter(
     subject: string,

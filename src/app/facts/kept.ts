@@ -1,7 +1,7 @@
 // Facts about the swarm that a process keeps: it reads them from NATS in the background, so that a scrape, a probe or a request waits
 // for nothing, also while NATS is away. The last value stays with its age until the next one is there.
 // K1: a fact has at most one read in flight.
-// K2: reads take at most a fifth of the time: a slow server is asked less often.
+// K2: reads take at most a fifth of the time, or the share of the fact: a slow server is asked less often.
 import { createService, type Logger, type Meter, type Service } from "../../base/index.ts";
 
 /** The shortest time between two reads of a fact, in ms: a problem is to be seen within 5 s, and a read takes some 10 ms. */
@@ -28,6 +28,7 @@ export class KeptFact<T> implements Kept<T> {
   readonly #show: (value: T) => void;
   readonly #nowMs: () => number;
   readonly #intervalMs: number;
+  readonly #dutyShare: number;
   value: T | null = null;
   readAtMs = Number.NEGATIVE_INFINITY;
   problem: string | null = null;
@@ -40,14 +41,17 @@ export class KeptFact<T> implements Kept<T> {
     read: () => Promise<T>;
     /** Hears of each new value, for the gauges. */
     show?: (value: T) => void;
-    /** The shortest time between two reads, in ms; default {@link FACTS_INTERVAL_MS}. */
+    /** The shortest time from the start of a read to that of the next one, in ms; default {@link FACTS_INTERVAL_MS}. */
     intervalMs?: number;
+    /** The share of the time that the reads may take; default {@link DUTY_SHARE}. */
+    dutyShare?: number;
     nowMs?: () => number;
   }) {
     this.name = parts.name;
     this.#read = parts.read;
     this.#show = parts.show ?? (() => undefined);
     this.#intervalMs = parts.intervalMs ?? FACTS_INTERVAL_MS;
+    this.#dutyShare = parts.dutyShare ?? DUTY_SHARE;
     this.#nowMs = parts.nowMs ?? (() => performance.now());
   }
 
@@ -80,7 +84,7 @@ export class KeptFact<T> implements Kept<T> {
       this.problem = error instanceof Error ? error.message : String(error);
     }
     const tookMs = this.#nowMs() - startedMs;
-    this.#dueAtMs = this.#nowMs() + Math.max(this.#intervalMs, tookMs * (1 / DUTY_SHARE - 1)); // K2
+    this.#dueAtMs = startedMs + Math.max(this.#intervalMs, tookMs / this.#dutyShare); // K2
   }
 }
 

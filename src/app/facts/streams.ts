@@ -20,8 +20,14 @@ export interface StreamsFacts {
   readonly streams: readonly StreamFacts[];
   /** Delayed tasks and long retries, due ones among them. */
   readonly later: number;
-  /** When the oldest task that waits for a mover came due, Unix ms; null when none waits. */
-  readonly dueAtMs: number | null;
+}
+
+/** The oldest task that came due and waits for a mover. */
+export interface DueFacts {
+  /** When it came due, Unix ms. */
+  readonly dueAtMs: number;
+  /** The first look that found this task as the oldest one, Unix ms: movers take the oldest first, so a time long ago means that none moves. */
+  readonly oldestSinceMs: number;
 }
 
 /** Reads all streams; a stream that does not exist is left out. @throws SwarmError `unavailable`. */
@@ -34,12 +40,25 @@ export async function readStreams(transport: Transport): Promise<StreamsFacts> {
     ]),
     ...classes.map((name): [StreamKey, boolean] => [placedKey(name), true]),
   ]);
-  const [found, dueAtMs] = await Promise.all([
-    Promise.all([...refuses].map(([key, refusesWhenFull]) => readStream(transport, key, refusesWhenFull))),
-    readOldestDue(transport),
-  ]);
+  const found = await Promise.all(
+    [...refuses].map(([key, refusesWhenFull]) => readStream(transport, key, refusesWhenFull)),
+  );
   const streams = found.filter((stream) => stream !== null);
-  return { streams, later: streams.find(({ stream }) => stream === "later")?.messages ?? 0, dueAtMs };
+  return { streams, later: streams.find(({ stream }) => stream === "later")?.messages ?? 0 };
+}
+
+/** Makes the reader of the oldest due task; it answers null while none waits. It remembers the task of its last look. */
+export function createDueReader(transport: Transport): () => Promise<DueFacts | null> {
+  let last: { seq: number; oldestSinceMs: number } | null = null;
+  return async () => {
+    const oldest = await readOldestDue(transport);
+    if (oldest === null) {
+      last = null;
+      return null;
+    }
+    if (last?.seq !== oldest.seq) last = { seq: oldest.seq, oldestSinceMs: transport.clock.now() };
+    return { dueAtMs: oldest.storedAtMs, oldestSinceMs: last.oldestSinceMs };
+  };
 }
 
 async function readStream(
@@ -56,11 +75,13 @@ async function readStream(
   }
 }
 
-async function readOldestDue(transport: Transport): Promise<number | null> {
+async function readOldestDue(
+  transport: Transport,
+): Promise<{ readonly seq: number; readonly storedAtMs: number } | null> {
   const { allDue } = createSubjects(transport.prefix).filters;
   try {
-    for await (const { storedAtMs } of transport.log("later").read({ filter: allDue, limit: 1 }))
-      return storedAtMs;
+    for await (const { seq, storedAtMs } of transport.log("later").read({ filter: allDue, limit: 1 }))
+      return { seq, storedAtMs };
     return null;
   } catch (error) {
     if (isStreamMissing(error)) return null;
@@ -70,12 +91,8 @@ async function readOldestDue(transport: Transport): Promise<number | null> {
 
 /** Shows the streams in the gauges. A stream that is gone leaves them. */
 export function showStreams(
-  meter: Pick<
-    Meter,
-    "streamLastSeq" | "streamBytes" | "streamLimitBytes" | "laterPending" | "laterLateSeconds"
-  >,
-  { streams, later, dueAtMs }: StreamsFacts,
-  nowMs: number,
+  meter: Pick<Meter, "streamLastSeq" | "streamBytes" | "streamLimitBytes" | "laterPending">,
+  { streams, later }: StreamsFacts,
 ): void {
   meter.streamLastSeq.replace(streams.map(({ stream, lastSeq }) => ({ labels: { stream }, value: lastSeq })));
   meter.streamBytes.replace(streams.map(({ stream, bytes }) => ({ labels: { stream }, value: bytes })));
@@ -85,5 +102,4 @@ export function showStreams(
     ),
   );
   meter.laterPending.set(later);
-  meter.laterLateSeconds.set(dueAtMs === null ? 0 : Math.max(0, nowMs - dueAtMs) / 1_000);
 }

@@ -8,6 +8,7 @@ import { type AgentStatus, PLACEHOLDER } from "../../protocol/index.ts";
 import type { PeopleFacts, WaitingTask } from "../facts/people.ts";
 import type { QueueFacts } from "../facts/queues.ts";
 import type { StreamsFacts } from "../facts/streams.ts";
+import type { DueFact } from "../facts/swarm.ts";
 import {
   type Effect,
   PROBLEM_NAMES,
@@ -30,8 +31,10 @@ export const VACANT_MS = 2_000;
 export const DEAD_WINDOW_MS = 600_000;
 /** A stream with this share of its limit is almost full. The rest is minutes at the highest rates, and hours at usual ones. */
 export const FULL_SHARE = 0.9;
-/** How late a due task may be moved, in ms: movers look every second. */
+/** How late a due task may be moved, in ms, while movers move others: many tasks may come due at once. */
 export const LATE_MS = 30_000;
+/** How long one due task may be the oldest, in ms: a mover moves it within some ms, and looks find it again after a second. */
+export const MOVERLESS_MS = 1_500;
 /** The entries that a coordinator may be behind: as much as `/readyz` allows. */
 export const OFFICE_LAG_MAX = 1_000;
 /** Facts of this age are stale, in ms: fifteen missed reads. */
@@ -75,11 +78,14 @@ export interface ProblemFacts {
   readonly nowMs: number;
   /** When the connection to NATS broke, Unix ms; null while it stands. */
   readonly disconnectedAtMs: number | null;
+  /** The last answer of the server to a ping, Unix ms, when the last ping had none; null while it answers. */
+  readonly silentSinceMs: number | null;
   readonly queues: readonly QueueFacts[] | null;
   /** Capabilities that take no work on an operator's order. */
   readonly paused: ReadonlySet<string> | null;
   readonly agents: readonly AgentStatus[] | null;
   readonly streams: StreamsFacts | null;
+  readonly due: DueFact | null;
   readonly newDead: readonly NewDeadLetter[] | null;
   readonly office: OfficeFacts | null;
   readonly workflows: RunFacts | null;
@@ -114,7 +120,8 @@ export interface Problem {
 
 /** All problems, the most urgent first, then by the age of the work that they hit (P2). */
 export function findProblems(facts: ProblemFacts): Problem[] {
-  if (facts.disconnectedAtMs !== null) return [toProblem(unreachable(facts, facts.disconnectedAtMs))]; // nothing else is known
+  const unreachable = findUnreachable(facts);
+  if (unreachable !== null) return [toProblem(unreachable)]; // nothing else is known
   const found = [
     ...findAgentless(facts),
     ...findVacant(facts),
@@ -138,6 +145,7 @@ export function findUnknown(facts: ProblemFacts): string[] {
     "paused",
     "agents",
     "streams",
+    "due",
     "newDead",
     "office",
     "workflows",
@@ -177,11 +185,18 @@ function toProblem({
   };
 }
 
-function unreachable({ nowMs }: ProblemFacts, sinceMs: number): Found {
+function findUnreachable({ nowMs, disconnectedAtMs, silentSinceMs }: ProblemFacts): Found | null {
+  const sinceMs = disconnectedAtMs ?? silentSinceMs;
+  if (sinceMs === null) return null;
+  const forSeconds = showSeconds(nowMs - sinceMs);
+  const why =
+    disconnectedAtMs === null
+      ? `the server has answered no ping of this api process for ${forSeconds}, and the connection stands`
+      : `this api process has had no connection for ${forSeconds}`;
   return {
     name: "MurmurNatsUnreachable",
     sinceMs,
-    cause: `this api process has had no connection for ${showSeconds(nowMs - sinceMs)}; stored tasks are safe, and wait`,
+    cause: `${why}; stored tasks are safe, and wait`,
     commands: ["murmur doctor", "nats server list"],
   };
 }
@@ -350,9 +365,12 @@ function findSaturated({ nowMs, queues, paused, agents }: ProblemFacts): Found[]
   });
 }
 
-function findLate({ nowMs, streams }: ProblemFacts): Found[] {
-  const dueAtMs = streams?.dueAtMs ?? null;
-  if (dueAtMs === null || nowMs - dueAtMs < LATE_MS) return [];
+function findLate({ nowMs, due, ages }: ProblemFacts): Found[] {
+  const oldest = due?.oldest ?? null;
+  if (oldest === null) return [];
+  const { dueAtMs, oldestSinceMs } = oldest;
+  const isStill = lookedAtMs({ nowMs, ages }, "due") - oldestSinceMs >= MOVERLESS_MS; // P3
+  if (!isStill && nowMs - dueAtMs < LATE_MS) return [];
   return [
     {
       name: "MurmurDelayedTasksLate",

@@ -2,13 +2,14 @@
 // problem without a time of its own began. An api process keeps one watch; a command makes one for a single look.
 import { type GaugeRow, type Meter, sleep, tryJson, utf8Text } from "../../base/index.ts";
 import type { OfficeClient } from "../../coordinator/index.ts";
-import type { AgentStatus } from "../../protocol/index.ts";
+import { type AgentStatus, SwarmError } from "../../protocol/index.ts";
 import type { Transport } from "../../transport/index.ts";
 import { callRoll } from "../agents/roll-call.ts";
 import { KeptFact } from "../facts/kept.ts";
 import { createPeopleReader, type PeopleFacts } from "../facts/people.ts";
 import { type QueueFacts, readQueues } from "../facts/queues.ts";
 import { readStreams, type StreamsFacts } from "../facts/streams.ts";
+import { type DueFact, keepDue } from "../facts/swarm.ts";
 import { createWorkflowReader, type WorkflowFacts } from "../facts/workflows.ts";
 import { readCapabilities } from "../office/capabilities.ts";
 import { glanceAtOffice, type OfficeGlance } from "../office/coordinators.ts";
@@ -16,6 +17,7 @@ import {
   findProblems,
   findUnknown,
   LEAVING,
+  MOVERLESS_MS,
   type NewDeadLetter,
   type Problem,
   type ProblemFacts,
@@ -29,6 +31,13 @@ const OFFICE_LOOK = { timeoutMs: 1_000, stallMs: 100 } as const;
 const OFFICE_LOOK_INTERVAL_MS = 1_000;
 /** The time between two looks at the engines, in ms: as for the office; engines answer from memory. */
 const ENGINES_LOOK_INTERVAL_MS = 1_000;
+/** The time between two pings of the server, in ms: a server that hangs shows within 5 s. */
+const PING_INTERVAL_MS = 1_000;
+/**
+ * The time that the server has to answer a ping: so many turns of the event loop, this many ms apart. A process whose loop was blocked
+ * must not blame the server, and one turn passes however long the loop was blocked.
+ */
+const PING_LIMIT = { turns: 4, turnMs: 500 } as const;
 /** The most dead letters that one look reads, the newest ones: a body has up to 528 KiB. */
 const MAX_NEW_DEAD = 20;
 /** The most problems whose beginning is remembered; a report has fewer. */
@@ -45,6 +54,7 @@ export interface ProblemReport {
 interface SharedFacts {
   readonly queues: KeptFact<QueueFacts[]>;
   readonly streams: KeptFact<StreamsFacts>;
+  readonly due: KeptFact<DueFact>;
 }
 
 /** The gauges about capabilities and workflows that a watch sets. */
@@ -57,6 +67,7 @@ type WatchMeter = Pick<
 export class ProblemWatch {
   readonly #transport: Transport;
   readonly #shared: SharedFacts;
+  readonly #ping: KeptFact<true>;
   readonly #paused: KeptFact<ReadonlySet<string>>;
   readonly #agents: KeptFact<AgentStatus[]>;
   readonly #newDead: KeptFact<NewDeadLetter[]>;
@@ -86,7 +97,14 @@ export class ProblemWatch {
     this.#shared = parts.shared ?? {
       queues: new KeptFact({ name: "queues", read: () => readQueues(transport) }),
       streams: new KeptFact({ name: "streams", read: () => readStreams(transport) }),
+      due: keepDue(transport),
     };
+    this.#ping = new KeptFact({
+      name: "nats",
+      intervalMs: PING_INTERVAL_MS,
+      dutyShare: 1, // a ping that waits costs nothing
+      read: () => pingServer(transport),
+    });
     this.#paused = new KeptFact<ReadonlySet<string>>({
       name: "pauses",
       read: async () => {
@@ -135,6 +153,7 @@ export class ProblemWatch {
 
   /** The facts that the keeper of the process must read, beside the shared ones. */
   get facts(): readonly [
+    KeptFact<true>,
     KeptFact<ReadonlySet<string>>,
     KeptFact<AgentStatus[]>,
     KeptFact<NewDeadLetter[]>,
@@ -142,27 +161,33 @@ export class ProblemWatch {
     KeptFact<WorkflowFacts>,
     KeptFact<PeopleFacts>,
   ] {
-    return [this.#paused, this.#agents, this.#newDead, this.#office, this.#workflows, this.#people];
+    return [
+      this.#ping,
+      this.#paused,
+      this.#agents,
+      this.#newDead,
+      this.#office,
+      this.#workflows,
+      this.#people,
+    ];
   }
 
   /**
-   * Reads everything once, for a command. A vacant office and absent engines are looked at twice: an election takes about a second, and
-   * the restart of an engine two.
+   * Reads everything once, for a command. A vacant office, absent engines and a due task are looked at twice: an election takes about a
+   * second, the restart of an engine two, and movers move a due task at once.
    */
   async look(): Promise<ProblemReport> {
-    const { queues, streams } = this.#shared;
-    await Promise.all([queues, streams, ...this.facts].map((fact) => fact.refresh()));
+    await Promise.all([...Object.values(this.#shared), ...this.facts].map((fact) => fact.refresh()));
     const { office, workflows } = this.present();
     const isVacant = office !== null && office.leader === null && office.wasHeld;
     const { runs = 0, commands = 0 } = workflows?.orphans ?? {};
-    const isOrphaned = runs + commands > 0;
-    if (isVacant || isOrphaned) {
-      await sleep(Math.max(isVacant ? VACANT_MS : 0, isOrphaned ? ENGINELESS_MS : 0));
-      await Promise.all([
-        ...(isVacant ? [this.#office.refresh()] : []),
-        ...(isOrphaned ? [this.#workflows.refresh()] : []),
-      ]);
-    }
+    const again = [
+      { is: isVacant, fact: this.#office, afterMs: VACANT_MS },
+      { is: runs + commands > 0, fact: this.#workflows, afterMs: ENGINELESS_MS },
+      { is: this.#shared.due.value?.oldest != null, fact: this.#shared.due, afterMs: MOVERLESS_MS },
+    ].filter(({ is }) => is);
+    await sleep(Math.max(0, ...again.map(({ afterMs }) => afterMs)));
+    await Promise.all(again.map(({ fact }) => fact.refresh()));
     return this.report();
   }
 
@@ -175,6 +200,7 @@ export class ProblemWatch {
     const reasons: Record<string, string | null> = {
       queues: this.#shared.queues.problem,
       streams: this.#shared.streams.problem,
+      due: this.#shared.due.problem,
       paused: this.#paused.problem,
       agents: this.#agents.problem,
       newDead: this.#newDead.problem,
@@ -188,14 +214,17 @@ export class ProblemWatch {
 
   /** The facts of now, as far as they are kept. Waits for nothing. */
   present(): ProblemFacts {
-    const { queues, streams } = this.#shared;
-    const kept = [queues, streams, ...this.facts];
+    const { queues, streams, due } = this.#shared;
+    const kept = [queues, streams, due, ...this.facts];
     const log = streams.value?.streams.find(({ stream }) => stream === "office");
     const office = this.#office.value;
     const workflows = this.#workflows.value;
     return {
       nowMs: this.#nowMs(),
       disconnectedAtMs: this.#disconnectedAtMs,
+      silentSinceMs:
+        this.#ping.problem === null ? null : this.#nowMs() - (this.#ping.ageSeconds ?? 0) * 1_000,
+      due: due.value,
       queues: queues.value,
       streams: streams.value,
       paused: this.#paused.value,
@@ -253,6 +282,25 @@ export class ProblemWatch {
 
   #nowMs(): number {
     return this.#transport.clock.now();
+  }
+}
+
+/** Resolves when the server has answered a ping. @throws SwarmError `unavailable` after {@link PING_LIMIT}, or without a connection. */
+async function pingServer({ bus }: Pick<Transport, "bus">): Promise<true> {
+  const ended = new AbortController();
+  const late = async () => {
+    for (let turn = 0; turn < PING_LIMIT.turns; turn++)
+      await sleep(PING_LIMIT.turnMs, { signal: ended.signal });
+    throw new SwarmError(
+      "unavailable",
+      `the server did not answer a ping within ${(PING_LIMIT.turns * PING_LIMIT.turnMs) / 1_000} s`,
+    );
+  };
+  try {
+    await Promise.race([bus.flush(), late()]);
+    return true;
+  } finally {
+    ended.abort();
   }
 }
 

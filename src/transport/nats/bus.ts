@@ -171,7 +171,16 @@ function converse(
   return { close };
 }
 
-/** Sends a request to every subscriber and collects the replies; see `Bus.scatter`. */
+/**
+ * The least time that a server has to answer the ping of a scatter, in ms. A live server answers within a few ms; a scatter may wait for
+ * less than that on a loaded machine.
+ */
+const SCATTER_PING_MS = 1_000;
+
+/**
+ * Sends a request to every subscriber and collects the replies; see `Bus.scatter`. A ping goes with it: silence alone does not tell
+ * subscribers that do not answer from a server that hangs.
+ */
 function scatter(
   link: Link,
   subject: string,
@@ -210,13 +219,28 @@ function scatter(
       },
       onLost: () => fail(incomplete(subject, "the connection broke before all replies came")),
     });
-    const limit = setTimeout(() => afterArrived(finish), timeoutMs);
+    const limit = setTimeout(
+      () =>
+        afterArrived(() => (replies.length > 0 || isServerThere ? finish() : void pinged.then(finish, fail))),
+      timeoutMs,
+    );
+    let isServerThere = false;
+    let pinged: Promise<unknown> = Promise.resolve();
     if (link.state === "disconnected") return fail(incomplete(subject, "not connected to NATS"));
     try {
       link.publish(subject, data, options.headers, inbox.subject);
     } catch (error) {
-      fail(error);
+      return fail(error);
     }
+    pinged = link.flush(Math.max(timeoutMs, SCATTER_PING_MS)).then(
+      () => {
+        isServerThere = true;
+      },
+      (error: Error) => {
+        throw incomplete(subject, error.message);
+      },
+    );
+    pinged.catch(() => undefined); // it counts at the end of the scatter alone
   });
 }
 

@@ -1,16 +1,20 @@
-// Three faults on a real swarm, each seen at `GET /v1/problems` within 5 s, and nothing else.
+// Five faults on a real swarm, each seen at `GET /v1/problems` within 5 s, and nothing else.
+
+import { jetstreamManager } from "@nats-io/jetstream";
+import { connect } from "@nats-io/transport-node";
 import { beforeAll, expect, test } from "vitest";
-import { startNatsServer } from "../../support/nats-server.ts";
+import { type NatsServer, startNatsServer } from "../../support/nats-server.ts";
 import { atFileEnd, eventually, type Swarm, setupWorld, type World } from "../support.ts";
 
 const atEnd = atFileEnd();
 /** The bound of the requirement is 5 s on a machine that is not loaded; the tests share theirs. */
 const SEEN_WITHIN_MS = 15_000;
+let server: NatsServer;
 let swarm: Swarm;
 let world: World;
 
 beforeAll(async () => {
-  const server = await startNatsServer();
+  server = await startNatsServer();
   atEnd(() => server.stop());
   world = setupWorld({}, atEnd);
   swarm = await world.up(`--server ${server.url} --coordinators 1 --agents echo`);
@@ -50,6 +54,33 @@ test("a quiet swarm has no problem, and all parts are known", async () => {
     return now.unknown.length === 0 ? now : undefined;
   });
   expect(quiet.problems).toEqual([]);
+}, 60_000);
+
+test("a due task that no mover moves is seen, and goes when movers move it", async () => {
+  const connection = await connect({ servers: server.url });
+  const { consumers } = await jetstreamManager(connection);
+  await consumers.pause("MURMUR_LATER", "mover", new Date(Date.now() + 600_000));
+  await post({ capability: "echo", input: {}, notBefore: 500 });
+  const late = await seen("MurmurDelayedTasksLate");
+  expect(late.found.problems.map(({ name }) => name)).toEqual(["MurmurDelayedTasksLate"]);
+  expect(late.tookMs).toBeLessThan(SEEN_WITHIN_MS);
+  await consumers.resume("MURMUR_LATER", "mover");
+  await connection.close();
+  await eventually(async () => ((await report()).problems.length === 0 ? true : undefined));
+}, 60_000);
+
+test("a server that hangs is seen long before its connections break, and hides what it makes unknown", async () => {
+  process.kill(server.pid, "SIGSTOP");
+  try {
+    const hangs = await seen("MurmurNatsUnreachable");
+    expect(hangs.found.problems.map(({ cause }) => cause)).toEqual([
+      expect.stringMatching(/has answered no ping .* and the connection stands/),
+    ]);
+    expect(hangs.tookMs).toBeLessThan(SEEN_WITHIN_MS);
+  } finally {
+    process.kill(server.pid, "SIGCONT");
+  }
+  await eventually(async () => ((await report()).problems.length === 0 ? true : undefined));
 }, 60_000);
 
 test("growing dead letters, a capability without agents, and a vacant office are each seen, and nothing else", async () => {

@@ -5,6 +5,8 @@ import {
   DEAD_WINDOW_MS,
   findProblems,
   findUnknown,
+  LATE_MS,
+  MOVERLESS_MS,
   type ProblemFacts,
   VACANT_MS,
 } from "../../../src/app/problems/find.ts";
@@ -36,7 +38,9 @@ const GOOD: ProblemFacts = {
   queues: [queue()],
   paused: new Set(),
   agents: [agent()],
-  streams: { streams: [stream()], later: 0, dueAtMs: null },
+  silentSinceMs: null,
+  streams: { streams: [stream()], later: 0 },
+  due: { oldest: null },
   newDead: [],
   office: { leader: "c1", coordinators: 3, lag: 0, leaderSeenAtMs: NOW, vacantSinceMs: null, wasHeld: true },
   workflows: {
@@ -180,7 +184,7 @@ describe("facts and their problems", () => {
     ["a coordinator lags", { office: { ...GOOD.office!, lag: 1_001 } }, [{ name: "MurmurOfficeLogLag" }]],
     [
       "a stream is almost full",
-      { streams: { streams: [stream({ bytes: 90 })], later: 0, dueAtMs: null } },
+      { streams: { streams: [stream({ bytes: 90 })], later: 0 } },
       [
         {
           name: "MurmurStreamAlmostFull",
@@ -192,7 +196,7 @@ describe("facts and their problems", () => {
     [
       "the stream of shared values is almost full",
       {
-        streams: { streams: [stream({ stream: "shared", bytes: 95 })], later: 0, dueAtMs: null },
+        streams: { streams: [stream({ stream: "shared", bytes: 95 })], later: 0 },
       },
       [
         {
@@ -205,13 +209,44 @@ describe("facts and their problems", () => {
     ],
     [
       "a full stream drops its oldest messages",
-      { streams: { streams: [stream({ bytes: 99, refusesWhenFull: false })], later: 0, dueAtMs: null } },
+      { streams: { streams: [stream({ bytes: 99, refusesWhenFull: false })], later: 0 } },
       [],
     ],
     [
-      "a due task waits for a mover",
-      { streams: { streams: [], later: 1, dueAtMs: NOW - 31_000 } },
-      [{ name: "MurmurDelayedTasksLate", since: agoIso(31_000) }],
+      "one due task is the oldest for two looks: no mover moves it",
+      { due: { oldest: { dueAtMs: NOW - 3_000, oldestSinceMs: NOW - MOVERLESS_MS } } },
+      [
+        {
+          name: "MurmurDelayedTasksLate",
+          since: agoIso(3_000),
+          cause: "the oldest due task has waited for a mover for 3 s",
+        },
+      ],
+    ],
+    [
+      "a due task was seen a moment ago, and the last look is as old",
+      {
+        due: { oldest: { dueAtMs: NOW - 9_000, oldestSinceMs: NOW - MOVERLESS_MS } },
+        ages: { due: 1 },
+      },
+      [],
+    ],
+    [
+      "movers move, and are late",
+      { due: { oldest: { dueAtMs: NOW - LATE_MS, oldestSinceMs: NOW } } },
+      [{ name: "MurmurDelayedTasksLate", since: agoIso(LATE_MS) }],
+    ],
+    [
+      "the server hangs, so nothing else is known",
+      { silentSinceMs: NOW - 4_000, office: vacant, ages: { queues: 99_000 } },
+      [
+        {
+          name: "MurmurNatsUnreachable",
+          since: agoIso(4_000),
+          cause:
+            "the server has answered no ping of this api process for 4 s, and the connection stands; stored tasks are safe, and wait",
+        },
+      ],
     ],
     [
       "dead letters are new",
@@ -407,7 +442,8 @@ function randomFacts(seed: number): ProblemFacts {
       [busy, agent({ state: "draining", id: "echo-2" })],
     ),
     paused: pick(null, new Set<string>(), new Set(["echo"])),
-    streams: pick(null, GOOD.streams, { streams: [stream({ bytes: 95 })], later: 2, dueAtMs: NOW - 99_000 }),
+    streams: pick(null, GOOD.streams, { streams: [stream({ bytes: 95 })], later: 2 }),
+    due: pick(null, GOOD.due, { oldest: { dueAtMs: NOW - 99_000, oldestSinceMs: NOW } }),
     newDead: pick(null, [], [{ capability: "echo", code: "internal", atMs: NOW - 1 }]),
     office: pick(null, GOOD.office, vacant),
     workflows: pick(
@@ -432,13 +468,14 @@ test("an unknown part adds no problem and takes no other away", () => {
     const keysOf = (found: ReturnType<typeof findProblems>) =>
       found.map(({ name, hit }) => `${name} ${hit.capabilities} ${hit.workflows}`);
     const names = keysOf(findProblems(facts));
-    for (const part of ["office", "newDead", "streams", "workflows", "people"] as const) {
+    for (const part of ["office", "newDead", "streams", "due", "workflows", "people"] as const) {
       const less = keysOf(findProblems({ ...facts, [part]: null }));
       expect(names, `seed ${seed} without ${part}`).toEqual(expect.arrayContaining(less));
       const own = {
         office: /^MurmurOffice/,
         newDead: /^MurmurDead/,
-        streams: /^Murmur(Stream|Delayed)/,
+        streams: /^MurmurStream/,
+        due: /^MurmurDelayed/,
         workflows: /^Murmur(Workflow|Compensation)/,
         people: /^MurmurTaskWaits/,
       }[part];

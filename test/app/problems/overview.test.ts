@@ -21,6 +21,7 @@ const queue = (capability: string, pending: number, ageMs: number | null) => ({
 const facts = (over: Partial<ProblemFacts> = {}): ProblemFacts => ({
   nowMs: NOW,
   disconnectedAtMs: null,
+  silentSinceMs: null,
   queues: [queue("draw", 0, null), queue("echo", 3, 90_000), queue("echo", 2, 5_000), queue("-", 9, 1)],
   paused: new Set(["draw"]),
   agents: [agent("working", null, 4), agent("waiting", "model", 2), agent("failed", null, 0)],
@@ -32,8 +33,8 @@ const facts = (over: Partial<ProblemFacts> = {}): ProblemFacts => ({
       stream("audit", 5, 1, 10),
     ],
     later: 7,
-    dueAtMs: null,
   },
+  due: { oldest: null },
   newDead: [],
   office: { leader: "c1", coordinators: 3, lag: 0, leaderSeenAtMs: NOW, vacantSinceMs: null, wasHeld: true },
   workflows: null,

@@ -143,6 +143,22 @@ test("a server that hangs ends a long pull as lost after two missed heartbeats",
   }
 });
 
+test("a scatter to a server that hangs fails: its silence is not that of subscribers", {
+  timeout: TEST_TIMEOUT_MS,
+}, async () => {
+  const { server, transport } = await startSwarm();
+  transport.bus.subscribe("murmur.where.x", () => undefined);
+  expect(await transport.bus.scatter("murmur.where.x", text(""), { timeoutMs: 50 })).toEqual([]);
+  process.kill(server.pid, "SIGSTOP"); // it may answer for a moment more
+  try {
+    const scatter = () => transport.bus.scatter("murmur.where.x", text(""), { timeoutMs: 50 });
+    const silent = { code: "unavailable", message: expect.stringContaining("did not answer") };
+    await vi.waitFor(() => expect(scatter()).rejects.toMatchObject(silent), SOON);
+  } finally {
+    process.kill(server.pid, "SIGCONT");
+  }
+});
+
 test("a publish during an outage is dropped, and a flush fails", {
   timeout: TEST_TIMEOUT_MS,
 }, async () => {

@@ -2,6 +2,7 @@
 // neither list of a fault fails the drill. The times are real: a threshold of 60 s takes 60 s here as well.
 import { randomUUID } from "node:crypto";
 import { createServer } from "node:http";
+import { callRoll } from "../../../src/app/agents/roll-call.ts";
 import { sleep } from "../../../src/base/index.ts";
 import { createSubjects, encode, streamName } from "../../../src/protocol/index.ts";
 import type { World } from "./world.ts";
@@ -13,6 +14,10 @@ export interface Fault {
   readonly fires: readonly string[];
   /** Alerts that the same fault may cause as well, by the speed of the machine or by the shortened windows. */
   readonly mayFire?: readonly string[];
+  /** The names of the problems that tell the fault in `GET /v1/problems`, one of them; default: the alerts that must fire. */
+  readonly lists?: readonly string[];
+  /** True once the fault is there, where making it takes long; default: at once. The time until its problem counts from here. */
+  hasBegun?(world: World): Promise<boolean>;
   /** The longest time until the alerts fire, in seconds; default {@link FIRE_SECONDS}. */
   readonly withinSeconds?: number;
   /** For a fault without alerts: how long the silence is watched, in seconds. */
@@ -251,10 +256,11 @@ export const FAULTS: readonly Fault[] = [
       "MurmurQueueGrowing",
     ],
     inject: (world) => world.startOdd(),
-    keep: async (world) => {
-      await many(world, 4, { capability: "odd", input: { how: "crash" }, retry: { max: 0 } });
-      await sleep(500);
-    },
+    keep: async (world) =>
+      void (await many(world, 4, { capability: "odd", input: { how: "crash" }, retry: { max: 0 } })),
+    // An agent uses up its restarts first, with longer and longer waits.
+    hasBegun: async (world) =>
+      (await callRoll(await world.transport())).some(({ state }) => state === "failed"),
     mend: endOdd,
   },
   {
@@ -331,6 +337,7 @@ export const FAULTS: readonly Fault[] = [
     name: "NATS hangs",
     fires: ["MurmurFactsStale"],
     mayFire: ["MurmurNatsUnreachable", "MurmurOfficeVacant", "MurmurCommitSlow"],
+    lists: ["MurmurNatsUnreachable"], // nothing else is known then
     inject: async (world) => void process.kill(world.nats.pid, "SIGSTOP"),
     mend: async (world) => void process.kill(world.nats.pid, "SIGCONT"),
   },

@@ -17,7 +17,7 @@ export interface Outcome {
   readonly fault: string;
   /** The time from the fault to the last of its alerts, in seconds; null when they did not all fire. */
   readonly firedAfterSeconds: number | null;
-  /** The time from the fault to its problem in `GET /v1/problems`, in seconds; null for alerts that are no problem, and when it is not listed. */
+  /** The time from the fault, once it is there, to its problem in `GET /v1/problems`, in seconds; null for alerts that are no problem, and when it is not listed. */
   readonly listedAfterSeconds: number | null;
   /** The time of the fault with its remedy and the quiet after it, in seconds. */
   readonly seconds: number;
@@ -98,20 +98,22 @@ async function play(scene: {
   notes: Notes;
 }): Promise<void> {
   const { world, fault, mend, isLast, seen, notes } = scene;
-  const { fires, withinSeconds = FIRE_SECONDS, watchSeconds = 0 } = fault;
+  const { fires, lists = fires, withinSeconds = FIRE_SECONDS, watchSeconds = 0 } = fault;
   const { monitor } = world;
   const startedMs = Date.now();
+  let begunMs = fault.hasBegun === undefined ? startedMs : null;
   monitor.sent?.clear();
   let isMended = false;
   try {
     await fault.inject(world);
     for (;;) {
       await fault.keep?.(world);
+      if (begunMs === null && (await fault.hasBegun?.(world)) === true) begunMs = Date.now();
       for (const each of await monitor.firing()) seen.add(each);
       if (fires.length > 0 && notes.listedAfterSeconds === null) {
         const listed = await world.problems().catch(() => []);
-        if (listed.some(({ name }) => fires.includes(name)))
-          notes.listedAfterSeconds = (Date.now() - startedMs) / 1_000;
+        if (listed.some(({ name }) => lists.includes(name)))
+          notes.listedAfterSeconds = Math.max(0, Date.now() - (begunMs ?? Date.now())) / 1_000;
       }
       const seconds = (Date.now() - startedMs) / 1_000;
       const isComplete = fires.every((each) => seen.has(each));
