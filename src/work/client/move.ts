@@ -1,6 +1,7 @@
 // Moves a waiting task to another capability or priority, or brings a delayed task forward, for client.ts. Every change is one
 // write that is fenced by the message that this file has read; stores/moves.ts carries out the moves of queued tasks.
-// I1: a change that is asked for twice is made once: the second call finds the task where it should be.
+// I1: a change that is asked for twice is made once: the second call finds the task where it should be. A task that came due and waits for
+//     a mover is where a promotion should bring it.
 import { type Clock, type Logger, sleep } from "../../base/index.ts";
 import {
   HEADERS,
@@ -59,7 +60,8 @@ interface MoveParts {
 /**
  * Changes a task that waits.
  * @throws SwarmError `not_found`; `conflict` when the task has ended, when a host has received it, or when it was placed on
- *   an agent; `unknown_capability`; `unavailable` when no api process carried the move out in time: it stays asked for.
+ *   an agent; `unknown_capability`; `unavailable` when no api process carried the move out in time: it stays asked for; or when no api
+ *   process moved a due task out of the way in time: nothing was changed.
  */
 export async function changeTask(
   parts: MoveParts,
@@ -71,8 +73,10 @@ export async function changeTask(
   if (change.capability !== undefined) await parts.known.check(change.capability);
   const endMs = clock.now() + timeoutMs;
   let asked = null as Asked | null; // the message that the last write was about
+  let isDue = false; // at the last look
   for (;;) {
     const found = await parts.reader.locate(taskId);
+    isDue = found?.place === "later" && !isSchedule(subjects, found);
     // Without a location, the task is between two streams, or it never was here.
     if (found === null && asked === null) await refuseUnlocated(parts, taskId);
     if (found !== null && !(await isLeavingQueue(parts, taskId, found))) {
@@ -88,7 +92,8 @@ export async function changeTask(
       } else if (place === "queue") await refuseDropped(parts, taskId, found);
     }
     if (clock.now() >= endMs) {
-      throw asked === null ? stillLeaving(taskId, timeoutMs) : notCarriedOut(taskId, timeoutMs);
+      if (asked !== null) throw notCarriedOut(taskId, timeoutMs);
+      throw isDue ? stillDue(taskId, timeoutMs) : stillLeaving(taskId, timeoutMs);
     }
     await sleep(MOVE_PAUSE_MS, { clock });
   }
@@ -141,8 +146,9 @@ function isPlaceOf(
       `task ${to.taskId} was placed on agent ${placement.agent}; only a task that waits in its queue can be moved`,
     );
   }
-  const isDue = found.place === "queue" || dueNow !== true;
-  return isDue && from !== null && subjects.task(from) === subjects.task(to);
+  const isDueAlready = found.place === "later" && !isAsked && !isSchedule(subjects, found);
+  const isInTime = found.place === "queue" || isDueAlready || dueNow !== true;
+  return isInTime && from !== null && subjects.task(from) === subjects.task(to);
 }
 
 /**
@@ -323,6 +329,14 @@ function stillLeaving(taskId: string, timeoutMs: number): SwarmError {
   return new SwarmError(
     "unavailable",
     `a host delays task ${taskId} and has not acknowledged its earlier message within ${timeoutMs} ms; nothing was changed, ask again`,
+    { taskId },
+  );
+}
+
+function stillDue(taskId: string, timeoutMs: number): SwarmError {
+  return new SwarmError(
+    "unavailable",
+    `task ${taskId} is due, and no api process has moved it to its queue within ${timeoutMs} ms; nothing was changed: start one (murmur api), and ask again`,
     { taskId },
   );
 }

@@ -235,6 +235,24 @@ describe("a delayed task", () => {
     expect(await client.result(taskId, { timeoutMs: 60_000 })).toMatchObject({ output: 2, attempt: 2 });
   });
 
+  it("is promoted already when it came due and no api process has moved it; another change tells that", async () => {
+    await swarm.work(echo, { capabilities: [{ name: "echo" }, { name: "other" }] });
+    const client = await swarm.client();
+    const { taskId } = await client.submit({ capability: "echo", notBefore: 200 });
+    const due = createSubjects(swarm.prefix).filters.dueById(taskId);
+    const later = (await swarm.connect()).log("later");
+    await until(async () => (await later.last(due, { fresh: true })) ?? undefined);
+    expect(await client.change(taskId, { dueNow: true }, { timeoutMs: 60_000 })).toMatchObject({
+      changed: false,
+    });
+    await expect(client.change(taskId, { priority: "high" }, { timeoutMs: 100 })).rejects.toMatchObject({
+      code: "unavailable",
+      message: expect.stringMatching(/is due, and no api process has moved it .* nothing was changed/),
+    });
+    await swarm.move();
+    expect(await client.result(taskId, { timeoutMs: 60_000 })).toMatchObject({ status: "completed" });
+  });
+
   it("waits for the ack of a host that has just stored the retry, and then promotes the retry", async () => {
     await swarm.move();
     const client = await swarm.client();
