@@ -268,7 +268,7 @@ export const COMMANDS: readonly CommandEntry[] = [
   ),
   entry(
     "workflow check",
-    "check workflow definitions in YAML or JSON",
+    "check workflow definitions",
     async () => (await import("./local/workflow.ts")).check,
   ),
   entry("budget rm", "remove a budget", async () => (await import("./swarm/budget.ts")).rm),

@@ -65,7 +65,7 @@ export async function loadDefinitions(directory: string): Promise<Definitions> {
   const faults: string[] = [];
   for (const file of files) {
     try {
-      for (const definition of await loadFile(file)) loaded.push({ file, definition });
+      for (const definition of await loadDefinitionFile(file)) loaded.push({ file, definition });
     } catch (error) {
       faults.push(toSwarmError(error).message);
     }
@@ -77,7 +77,13 @@ export async function loadDefinitions(directory: string): Promise<Definitions> {
   return createDefinitions(loaded);
 }
 
-async function loadFile(file: string): Promise<readonly WorkflowDefinition[]> {
+/** True for a file whose definition is a module, and not data. */
+export function isModuleFile(file: string): boolean {
+  return MODULES.has(extname(file));
+}
+
+/** Loads the definitions of one file. @throws SwarmError `invalid_input`, which begins with the file. */
+export async function loadDefinitionFile(file: string): Promise<readonly WorkflowDefinition[]> {
   if (DATA.has(extname(file))) return [(await loadDefinition(await readFile(file, "utf8"), file)).definition];
   let exported: Record<string, unknown>;
   try {

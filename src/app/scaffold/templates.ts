@@ -81,7 +81,7 @@ export function projectFiles(): NewFile[] {
   return [
     {
       path: "tsconfig.json",
-      text: `${JSON.stringify({ compilerOptions, include: ["agents", "test"] }, null, 2)}\n`,
+      text: `${JSON.stringify({ compilerOptions, include: ["agents", "workflows", "test"] }, null, 2)}\n`,
     },
     { path: ".gitignore", text: "node_modules/\n.murmur/\n" },
   ];

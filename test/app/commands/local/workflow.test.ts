@@ -24,21 +24,53 @@ test("workflow check tells the faults of all files with their places, and ends w
   expect(wrong.json()).toEqual({
     isRight: false,
     files: [
-      { file: "a.yaml", workflow: "a", version: 1, faults: [] },
+      { file: "a.yaml", definitions: [{ name: "a", version: 1 }], faults: [], unread: [] },
       {
         file: "b.yaml",
-        workflow: null,
-        version: null,
+        definitions: [],
         faults: [{ line: 4, column: 37, message: "there is no step; did you mean steps?" }],
+        unread: [],
       },
       {
         file: "none.yaml",
-        workflow: null,
-        version: null,
+        definitions: [],
         faults: [{ line: 1, column: 1, message: "the file cannot be read: ENOENT" }],
+        unread: [],
       },
     ],
   });
+});
+
+test("workflow check reads modules, tells faults of their code, and loads them", async () => {
+  const { call, directory } = setupWorld();
+  const write = (name: string, text: string) => writeFileSync(join(directory, name), text);
+  mkdirSync(join(directory, "workflows"));
+  const code = (body: string) =>
+    `import { defineWorkflow, step } from "murmur-swarm";\nimport { tax } from "../tax.ts";\nexport const one = defineWorkflow({ name: "a", version: 1, *run() { ${body} } });\nexport const two = defineWorkflow({ name: "a", version: 2, *run() { return tax(1); } });\n`;
+  write("tax.ts", "export const tax = (n: number): number => n * 2;\n");
+  write("workflows/a.ts", code('return yield* step("one", "echo");'));
+  expect(await call("workflow check")).toMatchObject({
+    exitCode: 0,
+    stdout: "workflows/a.ts: a v1, a v2 are right\n",
+  });
+
+  write("tax.ts", "export const tax = (n: number): number => n * Date.now();\n");
+  const wrong = await call("workflow check --json");
+  expect(wrong.exitCode).toBe(1);
+  expect(wrong.json()).toMatchObject({
+    files: [
+      {
+        definitions: [
+          { name: "a", version: 1 },
+          { name: "a", version: 2 },
+        ],
+        faults: [{ module: "tax.ts", line: 1, column: 47 }],
+      },
+    ],
+  });
+
+  write("b.ts", 'throw new Error("broken");\n');
+  expect(await call("workflow check b.ts")).toMatchObject({ exitCode: 1, stdout: "b.ts:1:1: broken\n" });
 });
 
 test("workflow check finds a workflow that starts itself over several files", async () => {
