@@ -50,6 +50,8 @@ export const KEEPERS: Readonly<Record<string, string>> = {
 /** The files where programs start. A file of src or agents that none of these reaches is dead. */
 export const ENTRIES: readonly RegExp[] = [
   /^src\/app\/main\.ts$/,
+  // The program of the agents of a review.
+  /^src\/app\/review-host\.ts$/,
   /^src\/index\.ts$/,
   // The door of the package for tests of workflows.
   /^src\/workflow\/testing\/index\.ts$/,

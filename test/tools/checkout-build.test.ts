@@ -116,13 +116,24 @@ test("the agents of the review are in the build, with the library that they shar
     "agents/review-docs/agent.ts",
     'import { word } from "../lib/review/index.ts";\nconst told: string = word;\nconsole.log(told);\n',
   );
+  // The program of these agents is a bundle of its own.
+  write(
+    "src/app/review-host.ts",
+    'import { word } from "../../agents/lib/review/index.ts";\nconst told: string = word;\nconsole.log(told);\n',
+  );
   const redirect = pathToFileURL((await provideRedirect(home)) ?? "").href;
-  const argv = ["--import", redirect, "--import", LISTER, join(home, "agents/review-docs/agent.ts")];
-  const { stdout, stderr } = await promisify(execFile)(process.execPath, argv);
-  expect(stdout).toBe("shared\n");
-  const loaded = stderr.split("\n").filter((line) => line.startsWith("loads file:"));
-  const outside = loaded.filter((line) => !line.includes(pathToFileURL(join(builds, "1")).href));
-  expect([loaded.length > 0, outside]).toEqual([true, []]);
+  const folder = pathToFileURL(join(builds, "1")).href;
+  for (const [source, within] of [
+    ["agents/review-docs/agent.ts", folder],
+    ["src/app/review-host.ts", `${folder}/review/`],
+  ] as const) {
+    const argv = ["--import", redirect, "--import", LISTER, join(home, source)];
+    const { stdout, stderr } = await promisify(execFile)(process.execPath, argv);
+    expect(stdout).toBe("shared\n");
+    const loaded = stderr.split("\n").filter((line) => line.startsWith("loads file:"));
+    const outside = loaded.filter((line) => !line.includes(within));
+    expect([loaded.length > 0, outside]).toEqual([true, []]);
+  }
 });
 
 test("a redirection waits for the build that another process makes", async () => {

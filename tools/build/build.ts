@@ -43,6 +43,8 @@ const PAGES = ["README.md", "LICENSE", "CHANGELOG.md", "docs/review/kinds", "con
 const LICENCES = "THIRD-PARTY-LICENSES.txt";
 /** The files that are started by their paths, besides the doors. */
 const PROGRAMS = ["src/app/main.ts", "src/app/bench/bench-process.ts"];
+/** The program of a review's agents: a bundle of its own, which starts in half the time. */
+const REVIEW_HOST = "src/app/review-host.ts";
 /** Packages that src loads with `require`, at the first use. */
 const REQUIRED = ["pino", "prom-client"];
 /** The only form of a peer's range that src/app/bin/start.cjs understands. */
@@ -133,12 +135,20 @@ async function bundleProgram(): Promise<Bundle> {
   rmSync(join(out, "workflows"), { recursive: true, force: true });
   for (const file of listFiles(join(out, "src"))) if (file.endsWith(".js")) rmSync(file);
   const sources = [...Object.values(own.exports).map((source) => source.replace("./", "")), ...PROGRAMS];
-  return bundle({
-    root,
-    out: join(out, "src"),
-    entries: Object.fromEntries(sources.map((source) => [source.replace(/^src\/|\.ts$/g, ""), source])),
-    addressOf: (source) => join(out, source.replace(/\.ts$/, ".js")),
-  });
+  const make = (entries: readonly string[], chunks?: string) =>
+    bundle({
+      root,
+      out: join(out, "src"),
+      entries: Object.fromEntries(entries.map((source) => [source.replace(/^src\/|\.ts$/g, ""), source])),
+      addressOf: (source) => join(out, source.replace(/\.ts$/, ".js")),
+      chunks,
+    });
+  const [main, host] = [await make(sources), await make([REVIEW_HOST], "app/review-host")];
+  return {
+    inputs: [...new Set([...main.inputs, ...host.inputs])],
+    packages: [...new Set([...main.packages, ...host.packages])].sort(),
+    imports: [...new Set([...main.imports, ...host.imports])].sort(),
+  };
 }
 
 /** Copies the files that are not compiled: the command, the packages and rules of the analysers, and the pages. */

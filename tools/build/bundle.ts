@@ -59,6 +59,8 @@ export interface Bundle {
 /**
  * Writes a bundle to `out`.
  * @param options.entries the path of each entry below `out`, without `.js`, and its source below `root`.
+ * @param options.chunks the folder below `out` for the files that no entry names; default `out` itself. Bundles in one `out` need
+ *   different folders.
  * @param options.addressOf the place of a source, below `root`, in the tree that the bundle belongs to.
  * @throws Error for a source that cannot be parsed or found.
  */
@@ -67,8 +69,9 @@ export async function bundle(options: {
   out: string;
   entries: Readonly<Record<string, string>>;
   addressOf: (source: string) => string;
+  chunks?: string | undefined;
 }): Promise<Bundle> {
-  const { root, out, addressOf } = options;
+  const { root, out, addressOf, chunks: chunkFolder } = options;
   const entries = Object.entries(options.entries).map(
     ([path, source]) => [path, join(root, source)] as const,
   );
@@ -92,7 +95,7 @@ export async function bundle(options: {
       dir: out,
       format: "esm",
       entryFileNames: "[name].js",
-      chunkFileNames: "[name].js",
+      chunkFileNames: chunkFolder === undefined ? "[name].js" : `${chunkFolder}/[name].js`,
       codeSplitting: {
         groups: [
           { name: "start", test: START, priority: 4 },

@@ -84,6 +84,8 @@ export interface PlanFacts {
   loads?: Readonly<Record<string, readonly string[]>> | undefined;
   /** The roles whose processes may only read: Node refuses them writes, programs and workers. Default: none. */
   readOnlyRoles?: ReadonlySet<string> | undefined;
+  /** The program of the agent processes, which gets the roles as its arguments; default: `agent run` of this program. */
+  agentProgram?: string | undefined;
 }
 
 /**
@@ -123,6 +125,7 @@ export function createPlanner({
   users,
   loads = {},
   readOnlyRoles = new Set(),
+  agentProgram,
 }: PlanFacts): Planner {
   const common: Record<string, string | undefined> = {
     ...environment,
@@ -159,6 +162,7 @@ export function createPlanner({
     place: { role: string; number: number; metricsPort: number },
     args: readonly string[],
     extra: Record<string, string | undefined> = {},
+    program = MAIN,
   ): ProcessPlan => ({
     role: place.role,
     number: place.number,
@@ -168,7 +172,7 @@ export function createPlanner({
       `--max-old-space-size=${config.heapMb}`,
       "--disable-warning=ExperimentalWarning",
       ...(readOnlyRoles.has(place.role) ? readOnlyFlags() : []),
-      MAIN,
+      program,
       ...args,
     ],
     environment: { ...common, MURMUR_METRICS_PORT: String(place.metricsPort), ...extra },
@@ -195,8 +199,9 @@ export function createPlanner({
     agent: (place) =>
       plan(
         place,
-        ["agent", "run", ...(loads[place.role] ?? [place.role])],
+        [...(agentProgram === undefined ? ["agent", "run"] : []), ...(loads[place.role] ?? [place.role])],
         users === undefined ? {} : agentEnvironment(place.role, users),
+        agentProgram,
       ),
     engine: ({ number, metricsPort }) =>
       plan({ role: "engine", number, metricsPort }, ["engine"], users?.environmentOf("engine")),

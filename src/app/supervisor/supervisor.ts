@@ -45,6 +45,8 @@ export interface SupervisorOptions {
   loads?: Readonly<Record<string, readonly string[]>> | undefined;
   /** The roles whose processes may only read; default: none. */
   readOnlyRoles?: ReadonlySet<string> | undefined;
+  /** The program of the agent processes; default: `agent run` of this program. */
+  agentProgram?: string | undefined;
   /** The agent file of each known role, for the comparison of code and for `watch`; default: none is compared. */
   roleFiles?: Readonly<Record<string, string>> | undefined;
   /** Restart a role when its files change; default false. */
@@ -55,6 +57,11 @@ export interface SupervisorOptions {
   engines?: number | undefined;
   /** The number of engines that a person asked for, to keep; undefined: the next `up` looks at the project again. */
   wantedEngines?: number | undefined;
+  /**
+   * False for a swarm that no `up` or `restart` will change: then the supervisor does not read the files of the program, with which it would
+   * compare later ones (0.2 s of CPU time). Default true.
+   */
+  isLasting?: boolean | undefined;
   /** Whether an api process runs too; default true. Without an api process, the streams must exist already. */
   withApi?: boolean | undefined;
   /** The API's port; undefined: a free port. */
@@ -185,7 +192,8 @@ class SwarmSupervisor implements Supervisor {
       signal,
       onStep,
     } = this.#options;
-    const { environment, directory, loads, readOnlyRoles, log, withApi, permissionsFile } = this.#options;
+    const { environment, directory, loads, readOnlyRoles, agentProgram, log, withApi, permissionsFile } =
+      this.#options;
     const http = httpPort === undefined || httpPort === 0 ? null : httpPort;
     try {
       if (http !== null) await this.#checkHttpPort(http);
@@ -205,6 +213,7 @@ class SwarmSupervisor implements Supervisor {
         directory,
         loads,
         readOnlyRoles,
+        agentProgram,
         users,
       };
       const plans = planProcesses({
@@ -257,7 +266,7 @@ class SwarmSupervisor implements Supervisor {
         await this.#table.startAll(plans.map((plan) => this.#add(plan)));
       }
       this.#ready = true;
-      this.#changer.keep();
+      if (this.#options.isLasting !== false) this.#changer.keep();
       this.#save();
       if (this.#options.watch === true) await this.#changer.watch();
       signal.throwIfAborted();

@@ -1,9 +1,9 @@
-import { mkdtempSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, onTestFinished, test, vi } from "vitest";
 import { loadConfig } from "../../../src/app/config.ts";
-import { readState } from "../../../src/app/supervisor/state.ts";
+import { dataFiles, readState } from "../../../src/app/supervisor/state.ts";
 import { startSupervisor } from "../../../src/app/supervisor/supervisor.ts";
 import { silentLogger } from "../../../src/base/index.ts";
 import { SwarmError } from "../../../src/protocol/index.ts";
@@ -40,6 +40,15 @@ test("the caller does a part of the swarm's work while the processes start, and 
   expect(ended?.aborted).toBe(false);
   await supervisor.stop({ now: true });
   expect(ended?.aborted).toBe(true);
+});
+
+test("a swarm that no later command changes keeps nothing for a comparison with a changed program", async () => {
+  for (const isLasting of [true, false]) {
+    const options = await setup();
+    const supervisor = await startSupervisor({ ...options, isLasting });
+    expect(existsSync(dataFiles(options.config.data).wanted)).toBe(isLasting);
+    await supervisor.stop({ now: true });
+  }
 });
 
 test("when the caller's part fails, the swarm does not start, and no process stays", async () => {

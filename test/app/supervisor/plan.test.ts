@@ -14,6 +14,7 @@ async function setup(
     flags?: Record<string, string>;
     loads?: Record<string, string[]>;
     readOnlyRoles?: ReadonlySet<string>;
+    agentProgram?: string;
   } = {},
 ) {
   const { config } = await loadConfig({
@@ -32,6 +33,7 @@ async function setup(
     environment: options.environment ?? {},
     loads: options.loads,
     readOnlyRoles: options.readOnlyRoles,
+    agentProgram: options.agentProgram,
   });
 }
 
@@ -105,6 +107,14 @@ test("the processes of a read-only role may read, and not write, start programs 
     thread: "ERR_ACCESS_DENIED",
   });
   expect(existsSync(target)).toBe(false);
+});
+
+test("a program of its own takes the place of `agent run`, and gets the roles that a process loads", async () => {
+  const plans = await setup({ agentProgram: "/host.ts", loads: { review: ["review-docs", "review-tests"] } });
+  const commandOf = (name: string) => plans.find((plan) => plan.name === name)?.args.slice(2);
+  expect(commandOf("review-1")).toEqual(["/host.ts", "review-docs", "review-tests"]);
+  expect(commandOf("echo-1")).toEqual(["/host.ts", "echo"]);
+  expect(commandOf("api-1")?.slice(1)).toEqual(["api", "--init", "--apply"]);
 });
 
 test("each coordinator gets its own id and the ids of all, and is planned between the api and the agents", async () => {

@@ -3,6 +3,7 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { availableParallelism, tmpdir } from "node:os";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import {
   analysersDirectory,
   LINTERS,
@@ -34,6 +35,13 @@ import { userFolder } from "../../../untrusted.ts";
 const REVIEW_HEAP_MB = 1_024;
 /** The roles that follow the imports of the whole repository: about half of the analysers' work. */
 const GRAPH_ROLES: ReadonlySet<string> = new Set(["review-architecture", "review-tests"]);
+/** The program of the agent processes of an own swarm, as source or compiled. */
+const REVIEW_HOST = fileURLToPath(
+  new URL(
+    import.meta.url.endsWith(".ts") ? "../../../review-host.ts" : "../../../review-host.js",
+    import.meta.url,
+  ),
+);
 /** How long the swarm gets to end, in ms: the work of the review agents is not needed any more. */
 const REVIEW_GRACE_MS = 1_000;
 
@@ -273,9 +281,10 @@ async function startOwn(
   const startedMs = performance.now();
   const dataDir = mkdtempSync(join(tmpdir(), "murmur-review-"));
   const loads = groupRoles(options.roles, availableParallelism());
-  const [agentsDir = config.agentsDir] = trustedAgentDirectories(ports);
+  const directories = trustedAgentDirectories(ports);
+  const [agentsDir = config.agentsDir] = directories;
   try {
-    const programs = await programsOf(trustedAgentDirectories(ports), options.roles);
+    const programs = await programsOf(directories, options.roles);
     const supervisor = await startSupervisor({
       config: {
         ...config,
@@ -293,6 +302,9 @@ async function startOwn(
       roles: Object.keys(loads),
       loads,
       readOnlyRoles: readOnlyOf(loads),
+      // It knows the shipped agents, and an own server.
+      agentProgram: options.join === undefined && directories.length === 1 ? REVIEW_HOST : undefined,
+      isLasting: false,
       // The process of the review itself does the work of an api process and of a coordinator.
       withApi: false,
       onServer: options.onServer,
