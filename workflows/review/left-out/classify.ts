@@ -152,13 +152,21 @@ export function readTopComments(head: string): string {
   }
 }
 
+/**
+ * A line with one statement that names a module, with the blanks that people write and minifiers remove. A long path makes it long and poor in
+ * blanks, and a module of Angular has a hundred of them.
+ */
+const MODULE_LINE =
+  /^\s*(?:(?:import|export) (?:[^;'"]+ from )?|(?:const|let|var) [^;'"=]+ = require\()["'][^;'"]+["']\)?[;,]?\s*$/;
+
 /** True for text whose lines are too long. Pure text of one long line (a data file) counts too. */
 function isMinified(head: string): boolean {
-  const lines = head.split(/\r\n?|\n/);
-  const average = head.length / lines.length;
+  const lines = head.split(/\r\n?|\n/).filter((line) => !MODULE_LINE.test(line));
+  const text = lines.join("\n");
+  const average = text.length / Math.max(1, lines.length);
   if (average > HUGE_LINE_CHARACTERS) return true;
-  const blanks = (text: string) => (text.match(/\s/g)?.length ?? 0) / text.length;
-  if (average > LONG_LINE_CHARACTERS && blanks(head) < MINIFIED_BLANKS) return true;
+  const blanks = (part: string) => (part.match(/\s/g)?.length ?? 0) / part.length;
+  if (average > LONG_LINE_CHARACTERS && blanks(text) < MINIFIED_BLANKS) return true;
   // A banner of many lines, and then all code in one line.
   const last = lines.at(-1) ?? "";
   return last.length >= MINIFIED_LINE_BYTES && blanks(last) < MINIFIED_BLANKS;

@@ -74,6 +74,25 @@ describe("the content of a file", () => {
     expect(code(head)).toBeNull();
   });
 
+  test("lines that name modules by long paths are written by people, and the code beside them decides", () => {
+    const names = ["customer-overview-details", "customer-invoices-overview", "warehouse-settings-panel"];
+    const lines = names.flatMap((name) => [
+      `import { ${name.replaceAll("-", "")}Component } from './components/administration/dashboard/${name}/${name}.component';`,
+      `export { ${name.replaceAll("-", "")}Model } from "./components/administration/dashboard/models/${name}/${name}.model";`,
+      `const ${name.replaceAll("-", "")} = require('./components/administration/dashboard/${name}/${name}.routes.definition');`,
+    ]);
+    const modules = `${lines.join("\n")}\n`.repeat(5);
+    expect(code(modules)).toBeNull();
+    expect(code(`${modules}\n@NgModule({ declarations: [A, B] })\nexport class AppModule {}\n`)).toBeNull();
+    const minified = "function a(b){return c.d(b)?e:f(b,g)};".repeat(40);
+    expect(code(`${modules}${minified}`)).toBe("minified");
+    expect(
+      code(
+        'import{a as b}from"./components/administration/dashboard/customer-overview/details.js";'.repeat(40),
+      ),
+    ).toBe("minified");
+  });
+
   test("long lines without blanks, and one long line after a banner, are minified code", () => {
     const minified = "function a(b){return c.d(b)?e:f(b,g)};".repeat(40);
     expect(code(minified)).toBe("minified");
