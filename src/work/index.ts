@@ -80,7 +80,7 @@ export {
   type ResultStore,
   readResult,
 } from "./stores/results.ts";
-export { isScopeMarked } from "./stores/scopes.ts";
+export { isScopeMarked, isTaskMarked, markTask } from "./stores/scopes.ts";
 export { createJournalSweeper, LEFT_JOURNAL_MS, type SweepReport } from "./stores/sweep.ts";
 export { createTrailReader } from "./stores/trail.ts";
 export { createWorker, type OfferedCapability, type Worker } from "./worker/worker.ts";

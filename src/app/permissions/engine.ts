@@ -55,6 +55,7 @@ export function grantEngine(table: Table): void {
   list.publish("take back the result of a run that is retried", api.purge(names.stream("results")));
   list.publish("tell the events of runs", names.subject("event", { kind: "workflow" }));
   list.publish("tell hosts of cancelled steps", names.subject("cancel"));
+  list.publish("mark cancelled steps that a host has", names.key("cancelled", "task.*"));
   list.publish("ask where a step runs", names.subject("where"));
   list.subscribe("hear that a cancelled step begins or ends", [
     names.subject("event", { kind: "task" }),

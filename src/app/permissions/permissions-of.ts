@@ -118,8 +118,10 @@ function grantAgent(table: Table): void {
       WIDE.placed,
     );
   list.publish(
-    "read the mark of a scope when one of its tasks starts",
-    api.directGetOf(names.storeOf("cancelled"), names.key("cancelled", "*")),
+    "read the mark of a scope when one of its tasks starts, and of a cancelled step that comes again",
+    [names.key("cancelled", "*"), names.key("cancelled", "task.*")].map((key) =>
+      api.directGetOf(names.storeOf("cancelled"), key),
+    ),
     WIDE.marks,
   );
   list.publish(

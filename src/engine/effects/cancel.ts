@@ -6,16 +6,27 @@
 //     come as far as the message.
 // C4  A host that has just got the task does not answer yet. It tells soon that the task began, or its result is announced: the engine looks
 //     again at this signal, and the pause is only the bound for a host that is gone.
+// C5  A host may die between the broadcast and its result. So the engine marks the task before it leaves the end to the host: the host that gets
+//     the redelivery reads the mark, and ends the task as cancelled.
+// C6  A message that left the queue a moment after its delivery has no redelivery. The effect then lasts until the host has ended the task, or no
+//     longer answers; the trigger of the decision is not acked before, so the next engine goes on.
 import { type Clock, sleep, toIsoTime } from "../../base/index.ts";
 import { encode, fitsFilter, HEADERS, type Result, type Subjects } from "../../protocol/index.ts";
 import type { Subscription, Transport } from "../../transport/index.ts";
-import { purgePlaced, type TaskClient } from "../../work/index.ts";
+import { markTask, purgePlaced, type TaskClient } from "../../work/index.ts";
 import { storeResult } from "./results.ts";
 
 /** The looks for a host that has just got the task and does not answer yet. */
 const LOOKS = 3;
 /** The longest pause between two looks, in ms: a host that begins or ends the task ends the pause at once (C4). */
 const HOST_LOOK_PAUSE_MS = 200;
+
+/**
+ * The looks for a host that has a task whose message is gone, and the longest pause between two of them, in ms (C6). A host gives the code
+ * of a cancelled task 2 s to end.
+ */
+const HELD_LOOKS = 10;
+const HELD_LOOK_PAUSE_MS = 1_000;
 
 /** The parts of a cancel. */
 export interface CancelParts {
@@ -59,18 +70,28 @@ async function cancelTask(
     const found = await tasks.locate(taskId);
     if (found?.place === "result") return;
     if (found === null) {
-      if ((await tasks.findBallot(taskId)) !== null) return tasks.cancel(taskId);
-      break; // An earlier try removed it, or it was never published.
+      if (look === 1 && (await tasks.findBallot(taskId)) !== null) return tasks.cancel(taskId);
+      // This effect removed it, now or in an earlier try, or it was never published.
+      const isRunning = (await tasks.findRunning(taskId, null)) !== null;
+      if (isRunning)
+        tell(); // C6
+      else if (look === 1 || look >= LOOKS) break;
+      if (look >= HELD_LOOKS) break;
+      await signals.next(isRunning ? HELD_LOOK_PAUSE_MS : HOST_LOOK_PAUSE_MS);
+      continue;
     }
     if (found.place === "queue" && found.placement === undefined) {
       if (!(await isDelivered(parts, found.stored))) {
         const removed = await transport.log("tasks").purge({ filter: found.stored.subject });
         wasDelivered = removed === 0 || (await isDelivered(parts, found.stored)); // C3
         if (removed > 0 && !wasDelivered) break;
+        if (removed > 0) continue; // C6
       }
     }
     if ((await tasks.findRunning(taskId, found)) !== null) {
+      await markTask(transport, taskId, clock.now()); // C5
       tell(); // C1
+      await transport.bus.flush(); // A broadcast that a lost connection swallowed is repeated with the effect.
       return;
     }
     if (look >= LOOKS) break;

@@ -3,6 +3,8 @@
 // E2  A task that the swarm can never take (a field that does not fit, a body over the limit) fails its step, once.
 // E3  A step runs once, although its task may be published by two engines, and by an engine that was stopped for a while: the server drops a task
 //     whose id it has seen within its window, and a host looks for the result of a task that was published as a repetition.
+// E4  One decision may start a child, whose start was lost, and cancel it. The start is stored first: a run that never began refuses a cancel, and
+//     would then go on.
 import {
   backoffDelayMs,
   type Chance,
@@ -117,19 +119,25 @@ export class Performer {
   ): Promise<void> {
     const scene = { run, signal, trace, decidedAtMs };
     if (effects.length === 1) return this.#repeat(scene, effects[0]!);
+    // A reopening comes before the end that may follow it.
+    const isFirst = ({ type }: Effect) => type === "reopen";
+    const isLast = ({ type }: Effect) => type === "cancel-child"; // E4
+    const isBetween = (effect: Effect) => !isFirst(effect) && !isLast(effect);
+    for (const part of [isFirst, isBetween, isLast]) await this.#repeatAll(scene, effects.filter(part));
+  }
+
+  async #repeatAll(scene: Scene, effects: readonly Effect[]): Promise<void> {
     const left = [...effects].reverse();
     const next = async () => {
       for (let effect = left.pop(); effect !== undefined; effect = left.pop())
         await this.#repeat(scene, effect);
     };
-    // A reopening comes before the end that may follow it.
-    if (effects[0]?.type === "reopen") await this.#repeat(scene, left.pop()!);
     await Promise.all(Array.from({ length: Math.min(EFFECTS_IN_FLIGHT, left.length) }, next));
   }
 
   /**
-   * Orders again each open step of a run that has neither a task nor a result, and starts its children that have no log. Resolves to the
-   * number of steps. A step with a result is left to its redelivery.
+   * Orders again each open step of a run that has neither a task nor a result, and starts its children that have no log. A cancelled step is
+   * not ordered again: it is cancelled again. Resolves to the number of steps that had neither. A step with a result is left to its redelivery.
    */
   async repair(fold: Fold, signal: AbortSignal, trace: TraceHeaders = {}): Promise<number> {
     const scene = { run: fold, signal, trace, decidedAtMs: null };
@@ -140,9 +148,10 @@ export class Performer {
     for (const entry of entries) {
       for (const effect of effectsOfEntry(fold, entry, true)) {
         if (effect.type === "child" || effect.type === "shared") await this.#repeat(scene, effect);
-        if (effect.type !== "task" || (await this.#isThere(effect.task.id))) continue;
-        await this.#repeat(scene, effect);
-        repaired++;
+        if (effect.type !== "task" && effect.type !== "cancel") continue;
+        const isThere = await this.#isThere(effect.type === "task" ? effect.task.id : effect.taskId);
+        if (!isThere || effect.type === "cancel") await this.#repeat(scene, effect);
+        if (!isThere) repaired++;
       }
     }
     return repaired;

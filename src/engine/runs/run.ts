@@ -150,7 +150,7 @@ export class Run {
     this.#parts.meter.workflowRepairs.inc(repaired);
     this.#parts.log.warn(
       { workflow: this.id, repaired },
-      "open steps had neither a task nor a result; ordered them again",
+      "open steps had neither a task nor a result; ordered or cancelled them again",
     );
   }
 
@@ -233,9 +233,11 @@ export class Run {
     const { meter, clock, performer, tracer } = this.#parts;
     const startedMs = performance.now();
     const nowMs = clock.now();
-    const suspects = batch
-      .filter(({ trigger, held }) => isSuspect(held.delivery, nowMs) && !isKnown(decider.fold, trigger))
-      .map(({ trigger }) => trigger);
+    const suspects = this.#runsCode(decider, triggers)
+      ? batch
+          .filter(({ trigger, held }) => isSuspect(held.delivery, nowMs) && !isKnown(decider.fold, trigger))
+          .map(({ trigger }) => trigger)
+      : [];
     const isCrashing = suspects.some((trigger) => hasCrashed(decider.fold, trigger, this.#parts.engine));
     if (!isCrashing && !(await this.#noteTries(decider, suspects, nowMs))) return false;
     const decision = decider.decide({ triggers, nowMs, isCrashing });
@@ -263,6 +265,14 @@ export class Run {
     meter.workflowDecisions.inc({ outcome });
     meter.workflowDecisionSeconds.observe((performance.now() - startedMs) / 1_000);
     return true;
+  }
+
+  /**
+   * False for a run that never began and does not begin now: its commands are refused without any code. A note would make a log, and a log
+   * says that the run was started.
+   */
+  #runsCode(decider: Decider, triggers: readonly Trigger[]): boolean {
+    return decider.fold.begun !== null || triggers.some(isStart);
   }
 
   /** Notes that this engine takes triggers that may end it (R6); false when another engine was first. */

@@ -360,7 +360,8 @@ export function bucketSpecs(
     },
     {
       key: "cancelled",
-      about: "scopes that were cancelled",
+      about:
+        "scopes that were cancelled, and steps that were cancelled while a host had them (`task.<taskId>`)",
       name: streamName(prefix, "CANCELLED"),
       kind: "kv",
       allowsDirect: true,

@@ -16,7 +16,7 @@ import {
 import type { Transport } from "../../transport/index.ts";
 import type { LaterStore } from "../ports.ts";
 import { isBlobRef, packLarge, unpack, unpackBlob } from "../stores/bodies.ts";
-import type { ScopeMarks } from "../stores/scopes.ts";
+import { isTaskMarked, type ScopeMarks } from "../stores/scopes.ts";
 import type { InFlightTask, KnownTask } from "./in-flight.ts";
 
 /**
@@ -83,7 +83,7 @@ export function createAdmission(parts: {
 
   /**
    * The reason why the task must end without an attempt (cancelled, or past its deadline), or null. A task of a scope may need
-   * a promise: the host reads the mark of the scope.
+   * a promise: the host reads the mark of the scope, and of a step that may have been cancelled before, its own mark.
    * @throws SwarmError `unavailable`.
    */
   function refuseBeforeStart(inFlight: InFlightTask): StartRefusal | null | Promise<StartRefusal | null> {
@@ -91,17 +91,19 @@ export function createAdmission(parts: {
     // The scope of a ballot's question is the ballot's id; a question ends with its ballot.
     if (at.scope === NO_SCOPE || isBallotQuestion) return refuseNow(inFlight);
     const marked = scopes.isMarked(at.scope);
-    return marked === false ? refuseNow(inFlight) : refuseCancelledScope(inFlight, marked);
+    if (marked === false && !inFlight.mayBeMarked) return refuseNow(inFlight);
+    return refuseMarked(inFlight, marked);
   }
 
-  async function refuseCancelledScope(
+  async function refuseMarked(
     inFlight: InFlightTask,
-    marked: boolean | Promise<boolean>,
+    scopeMarked: boolean | Promise<boolean>,
   ): Promise<StartRefusal | null> {
-    if (await marked) {
-      const { scope } = inFlight.at;
+    const { scope, taskId } = inFlight.at;
+    if (await scopeMarked)
       return { status: "cancelled", error: new CancelledError(`the scope ${scope} was cancelled`) };
-    }
+    if (inFlight.mayBeMarked && (await isTaskMarked(transport, taskId)))
+      return { status: "cancelled", error: new CancelledError("the workflow no longer needs this step") };
     return refuseNow(inFlight); // after the read: the broadcast may have come meanwhile
   }
 

@@ -95,6 +95,19 @@ export class InFlightTask implements Arrival, StepLedger {
     return effectKeyOf(this.delivery.header(HEADERS.effectKey), this.at.taskId);
   }
 
+  /** True for a step of a workflow, and for any other task that was published with an effect key. */
+  get isStep(): boolean {
+    return this.delivery.header(HEADERS.effectKey) !== undefined;
+  }
+
+  /**
+   * True when the task may have a cancel mark of its own: engines mark steps that they cancel while a host has them, so a first delivery
+   * from the queue has none.
+   */
+  get mayBeMarked(): boolean {
+    return this.isStep && (this.isRepeated || this.placement !== undefined);
+  }
+
   /** The journal's last record of the task, as this host knows it; {@link NO_RECORDS} until it is read. */
   get tip(): JournalTip {
     return this.#tip;

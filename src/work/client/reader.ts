@@ -35,8 +35,11 @@ export interface TaskReader {
   scan(options: ScanOptions): AsyncGenerator<ScanProgress, Scan>;
   /** The place where a task is stored, or null. */
   locate(taskId: string): Promise<TaskLocation | null>;
-  /** The running attempt of a stored task, or null. Asks the hosts only when the task may have reached one. */
-  findRunning(taskId: string, location: TaskLocation): Promise<WhereReply | null>;
+  /**
+   * The running attempt of a task, or null. Asks the hosts only when the stored task may have reached one; without a location it always
+   * asks them.
+   */
+  findRunning(taskId: string, location: TaskLocation | null): Promise<WhereReply | null>;
   /** The open ballot with this id, or null: see {@link OpenBallots.find}. */
   findBallot(taskId: string): Promise<OpenBallotReply | null>;
 }

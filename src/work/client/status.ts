@@ -85,8 +85,13 @@ export class StatusReader {
     return { ...status, history };
   }
 
-  /** The running attempt of a stored task, or null. Asks the hosts only when the task may have reached one. */
-  async findRunning(taskId: string, { place, stored }: TaskLocation): Promise<WhereReply | null> {
+  /**
+   * The running attempt of a task, or null. Asks the hosts only when the stored task may have reached one; without a location it always
+   * asks them.
+   */
+  async findRunning(taskId: string, location: TaskLocation | null): Promise<WhereReply | null> {
+    if (location === null) return findAttempt(this.#parts, taskId);
+    const { place, stored } = location;
     const live = place === "queue" ? this.#parts.locator.readLive(stored) : null;
     if (live === null || !(await this.viewQueue()).isDelivered(stored)) return null;
     return findAttempt(this.#parts, taskId);

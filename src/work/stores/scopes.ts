@@ -1,19 +1,39 @@
-// Cancelled scopes: a bucket with one mark for each. A host reads the mark by its key when a task of a scope starts, and the
-// broadcast stops the tasks that run: so a host needs no right to list the scopes, or to follow them.
-import { type Clock, dropOldest, utf8Bytes } from "../../base/index.ts";
+// Cancelled scopes, and cancelled steps of workflows: a bucket with one mark for each. A host reads the mark by its key when a task of a scope
+// starts, and the broadcast stops the tasks that run: so a host needs no right to list the scopes, or to follow them.
+import { type Clock, dropOldest, toIsoTime, utf8Bytes } from "../../base/index.ts";
 import { NO_SCOPE } from "../../protocol/index.ts";
 import type { Transport } from "../../transport/index.ts";
 
 /** Marks a scope as cancelled, for good: the mark outlives every task that could still belong to the scope. */
 export async function markScope(transport: Transport, scope: string, nowMs: number): Promise<void> {
-  await transport
-    .bucket("cancelled")
-    .put(scope, utf8Bytes(JSON.stringify({ at: new Date(nowMs).toISOString() })));
+  await transport.bucket("cancelled").put(scope, utf8Bytes(JSON.stringify({ at: toIsoTime(nowMs) })));
 }
 
 /** True when the scope was cancelled; reads the bucket. @throws SwarmError `unavailable`. */
 export async function isScopeMarked(transport: Transport, scope: string): Promise<boolean> {
   return scope !== NO_SCOPE && (await transport.bucket("cancelled").get(scope)) !== null;
+}
+
+/** The key of the mark of a task. The key of a scope is one token, so the two never meet. */
+const keyOfTask = (taskId: string) => `task.${taskId}`;
+
+/**
+ * Marks one task as cancelled, although its host stores the result: the host may die before, and then the host that gets the redelivery
+ * reads the mark, and ends the task without a further attempt.
+ */
+export async function markTask(
+  transport: Pick<Transport, "bucket">,
+  taskId: string,
+  nowMs: number,
+): Promise<void> {
+  await transport
+    .bucket("cancelled")
+    .put(keyOfTask(taskId), utf8Bytes(JSON.stringify({ at: toIsoTime(nowMs) })));
+}
+
+/** True when the task has a mark of its own; reads the bucket. @throws SwarmError `unavailable`. */
+export async function isTaskMarked(transport: Pick<Transport, "bucket">, taskId: string): Promise<boolean> {
+  return (await transport.bucket("cancelled").get(keyOfTask(taskId))) !== null;
 }
 
 /**

@@ -40,7 +40,7 @@ import { Returns } from "../attempt/redelivery.ts";
 import type { Permit } from "../limits/limiter.ts";
 import type { CapabilityLimits, HostDoor, Slot, Workforce } from "../ports.ts";
 import { endingBallotOf } from "../stores/messages.ts";
-import { isScopeMarked, ScopeMarks } from "../stores/scopes.ts";
+import { isScopeMarked, isTaskMarked, ScopeMarks } from "../stores/scopes.ts";
 import { Allowance } from "./allowance.ts";
 import { type NotStarted, PlacedQueue, type PlacedTask } from "./placed-queue.ts";
 import { noteSurplus, type QueueFeed } from "./pulls.ts";
@@ -196,7 +196,7 @@ class TaskWorker {
         if (state !== "connected") return;
         this.#scopes.forget(); // a broadcast may have been lost
         this.wake();
-        void this.#cancelMarkedScopes();
+        void this.#cancelMarked();
       }),
     );
     await bus.flush();
@@ -340,13 +340,19 @@ class TaskWorker {
   }
 
   /**
-   * Cancels the tasks of scopes that were cancelled while the connection was down, when no broadcast could arrive. Best effort:
-   * the result of such a task is stored as cancelled already.
+   * Cancels the tasks of scopes, and the steps of workflows, that were cancelled while the connection was down, when no broadcast could
+   * arrive. Best effort: the result of a task in a cancelled scope is stored already, and a step ends with its own end.
    */
-  async #cancelMarkedScopes(): Promise<void> {
+  async #cancelMarked(): Promise<void> {
     const scopes = new Set<string>();
-    for (const { at, isBallotQuestion } of this.#deliveries.inFlight.values())
-      if (!isBallotQuestion) scopes.add(at.scope);
+    const steps: string[] = [];
+    for (const inFlight of this.#deliveries.inFlight.values()) {
+      if (inFlight.isBallotQuestion) continue;
+      scopes.add(inFlight.at.scope);
+      if (inFlight.isStep) steps.push(inFlight.at.taskId);
+    }
+    for (const taskId of steps)
+      if (await isTaskMarked(this.#transport, taskId).catch(() => false)) this.#deliveries.cancel(taskId);
     for (const scope of scopes) {
       const isMarked = await isScopeMarked(this.#transport, scope).catch(() => false);
       if (isMarked) this.#cancelScope(scope);

@@ -79,8 +79,12 @@ export function effectsOfEntry(fold: Fold, entry: number, isRepeat: boolean): Ef
   for (const kind of ["step", "child", "undo", "shared"] as const) {
     for (const path of fold.open[kind]) {
       const op = fold.ops.get(path) as Op;
-      if (op.entry === entry) effects.push(orderEffect(fold, op, isRepeat));
-      if (op.cancelledIn === entry) effects.push(cancelEffect(fold, op));
+      const isCancelled = op.cancelledIn !== undefined;
+      // A cancelled step must not be ordered again. A cancelled child is: only a run that was started can end as cancelled.
+      if (op.entry === entry && !(isCancelled && kind === "step"))
+        effects.push(orderEffect(fold, op, isRepeat));
+      if (isCancelled && (op.cancelledIn === entry || (op.entry === entry && kind === "step")))
+        effects.push(cancelEffect(fold, op));
     }
   }
   if (fold.armed?.entry === entry) effects.push({ type: "wake", n: fold.armed.n, atMs: fold.armed.atMs });

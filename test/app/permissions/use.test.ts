@@ -124,6 +124,7 @@ const UNUSED: Readonly<Record<string, Readonly<Record<string, string>>>> = {
     "ask the office for open ballots": "a cancelled step with a ballot (test/engine)",
     "ask where a step runs": "a cancelled step that runs (test/engine)",
     "hear that a cancelled step begins or ends": "a cancelled step that a host has just got (test/engine)",
+    "mark cancelled steps that a host has": "a cancelled step that runs (test/engine)",
     "read large bodies": "a large result (test/engine)",
     "settle an audit entry after a foreign message": "a foreign message on its own subject (test/audit)",
     "settle an audit entry whose fate is unknown": NO_ANSWER,

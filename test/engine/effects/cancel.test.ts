@@ -4,6 +4,7 @@ import { ManualClock } from "../../../src/base/index.ts";
 import { cancelStep } from "../../../src/engine/effects/cancel.ts";
 import { createSubjects, encode } from "../../../src/protocol/index.ts";
 import { connectMemory, MemoryServer } from "../../../src/transport/index.ts";
+import { isTaskMarked } from "../../../src/work/index.ts";
 
 const at = { taskId: "w1-1", capability: "do", scope: "w1" };
 
@@ -38,6 +39,9 @@ test("the engine looks again as soon as the host tells that the task began, with
   await transport.bus.flush();
   expect(host.looks).toBe(2);
   expect(cancels.length, "the host is told again").toBe(2);
+  expect(await isTaskMarked(transport, at.taskId), "a host that gets the redelivery ends the task").toBe(
+    true,
+  );
   expect((await transport.log("results").info()).messages, "the host stores its own result").toBe(0);
 });
 
@@ -53,5 +57,29 @@ test("for a host that is gone the engine stores the end after its looks", async 
     });
   }
   await cancelling;
+  expect((await transport.log("results").info()).messages).toBe(1);
+});
+
+test("while a host runs a task whose message is gone, the cancel lasts until the host no longer answers", async () => {
+  const { transport, subjects, clock, host, cancels, tasks } = await setup();
+  host.isRunning = true;
+  const cancelling = cancelStep(
+    { transport, subjects, clock, tasks: { ...tasks, locate: async () => null } },
+    at,
+  );
+  await vi.waitFor(() => expect(host.looks).toBe(1));
+  await transport.bus.flush();
+  expect((await transport.log("results").info()).messages, "the code of the host still runs").toBe(0);
+  host.isRunning = false;
+  await vi.waitFor(() => {
+    clock.advance(1_000);
+    expect(host.looks).toBeGreaterThan(1);
+  });
+  for (let look = 0; look < 3; look++) {
+    await transport.bus.flush();
+    clock.advance(1_000);
+  }
+  await cancelling;
+  expect(cancels.length).toBeGreaterThan(1);
   expect((await transport.log("results").info()).messages).toBe(1);
 });

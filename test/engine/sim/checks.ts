@@ -2,7 +2,8 @@
 //
 // C1  The chain of each log holds, and a replay decides nothing anew. The stored result is the end of the log.
 // C2  No command is lost: the log has it, or an engine refused it.
-// C3  Each effect happens once by its key; after a retry of the run, a step may run once more for each retry.
+// C3  Each effect happens once by its key; after a retry of the run, a step may run once more for each retry, and once more for each host that died
+//     while it had the step.
 // C4  A step that had its effect in a run that failed or was cancelled is undone once; nothing else is undone.
 // C5  A run whose end does not depend on time ends as it does without faults.
 import { seededChance, systemClock } from "../../../src/base/index.ts";
@@ -22,6 +23,8 @@ export interface Seen {
   /** The commands to the run. */
   readonly sent: { readonly seq: number; readonly type: string }[];
   readonly refused: Set<number>;
+  /** How often a host died while it had a step, by the key of the step. */
+  readonly died: Map<string, number>;
   /** A promise that was broken before the end. */
   early: string | null;
 }
@@ -97,7 +100,8 @@ async function checkSameEnd(fold: Fold, { made, seen }: Parts): Promise<string |
 function checkEffects(folds: readonly Fold[], { seen }: Parts): string | null {
   const retries = seen.sent.filter(({ type }) => type === "retry").length;
   for (const [key, { tasks }] of seen.effects)
-    if (tasks.length > 1 + retries) return `${key} had its effect ${tasks.length} times: ${tasks.join(", ")}`;
+    if (tasks.length > 1 + retries + (seen.died.get(key) ?? 0))
+      return `${key} had its effect ${tasks.length} times: ${tasks.join(", ")}`;
   for (const fold of folds) {
     const fault = checkUndo(fold, seen);
     if (fault !== null) return fault;

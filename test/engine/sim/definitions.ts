@@ -26,6 +26,10 @@ export const MAIN = "main";
 const KID = "kid";
 /** The signal that a run accepts. */
 export const SIGNAL = "go";
+/** The capability of steps that end only when they are cancelled. */
+export const ENDLESS = "waits";
+/** Their time limit, in ms: a host that never hears of the cancel, because each broadcast was lost, aborts them then. */
+const ENDLESS_MS = 30_000;
 /** The longest sleep of a definition, in ms. */
 const MAX_SLEEP_MS = 4_000;
 
@@ -99,6 +103,12 @@ class Maker {
       return () => signal(name, { of: SIGNAL, expiresMs });
     }
     if (dice < 0.26) return () => child(name, KID, null, UNDO);
+    if (dice < 0.34) {
+      this.isCertain = false;
+      const ms = integerBetween(this.chance, 500, MAX_SLEEP_MS);
+      const options = { ...UNDO, timeoutMs: ENDLESS_MS };
+      return () => race([step(name, ENDLESS, name, options), sleep(`${name}-end`, ms)]);
+    }
     const call = this.chance.next() < 0.06 ? "fails" : "works";
     const options = this.chance.next() < 0.7 ? UNDO : {};
     return () => step(name, call, name, options);

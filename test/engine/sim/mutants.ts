@@ -53,7 +53,7 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     name: "believes a stale fold",
-    knownSeed: 5,
+    knownSeed: 51,
     bend: ({ transport }) => {
       const seen = new Map<string, Stored | null>();
       return withLog(transport, "workflows", (log) => ({
@@ -89,7 +89,7 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     name: "marks the scope when it cancels a step",
-    knownSeed: 5,
+    knownSeed: 1,
     bend: ({ transport, raw }) => {
       const bus = {
         ...transport.bus,
@@ -102,6 +102,17 @@ export const MUTANTS: readonly Mutant[] = [
       };
       return replaced(transport, { bus });
     },
+  },
+  {
+    name: "leaves a cancelled step to its host without a mark",
+    knownSeed: 126,
+    bend: ({ transport }) =>
+      replaced(transport, {
+        bucket: (key) => {
+          const bucket = transport.bucket(key);
+          return key === "cancelled" ? { ...bucket, put: async () => 1 } : bucket;
+        },
+      }),
   },
   {
     name: "undoes only completed steps",

@@ -9,8 +9,8 @@ import { FAULTS, runSeed } from "./world.ts";
 
 const SEEDS = scaled(25, 1_000);
 const MUTANT_SEEDS = 200;
-/** Kinds of fault that a short sweep may miss: they need a cancel, or an engine that stops with triggers. */
-const RARE = ["hosts unheard", "nak lost"].slice(scaled(0, 2));
+/** Kinds of fault that a short sweep may miss: they need a cancel, an engine that stops with triggers, or an early end. */
+const RARE = ["hosts unheard", "nak lost", "command sent after the end"].slice(scaled(0, 3));
 
 it(`${SEEDS} seeds hold, and every kind of fault happens`, { timeout: 1_200_000 }, async () => {
   const seeds = { world: "workflow", from: 1, to: SEEDS + 1 };

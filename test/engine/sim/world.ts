@@ -2,10 +2,12 @@
 // while everything breaks; then the world is calm, and every run must come to its end with all promises kept (checks.ts).
 //
 // S1  One seed gives one run, line by line; the digest of all lines shows it.
-// S2  Faults are those of process.ts, and: engines are killed, paused, stopped and added; commands come at any time, also after the end.
+// S2  Faults are those of process.ts, and: engines are killed, paused, stopped and added; commands come at any time, also after the end; a host dies
+//     between a cancel and its result.
 import { createHash } from "node:crypto";
 import {
   type Chance,
+  type Clock,
   createMeter,
   integerBetween,
   type Logger,
@@ -25,7 +27,7 @@ import { makePlacedConsumer } from "../../work/office.ts";
 import { ScriptedWorkforce } from "../../work/support.ts";
 import { definitionsOf } from "../support.ts";
 import { checkWorld, type Seen } from "./checks.ts";
-import { MAIN, type Made, makeDefinitions, SIGNAL } from "./definitions.ts";
+import { ENDLESS, MAIN, type Made, makeDefinitions, SIGNAL } from "./definitions.ts";
 import type { Mutant } from "./mutants.ts";
 import { type Parked, SimulatedProcess, type Stage } from "./process.ts";
 
@@ -39,6 +41,9 @@ const CALM_TURNS = 400;
 const CALM_TURN_MS = 500;
 /** The most engines at once. */
 const MAX_ENGINES = 4;
+/** How often a host dies when it hears of a cancel, and the most such deaths: each may cost a step one attempt. */
+const HOST_DIES = 0.3;
+const MAX_HOST_DEATHS = 2;
 const START_MS = 1_700_000_000_000;
 const TAIL_LINES = 40;
 const WAITS_FOR_PERSON: ReadonlySet<string> = new Set(["paused", "blocked", "compensation_failed"]);
@@ -58,6 +63,7 @@ export const FAULTS = [
   "engine paused",
   "engine stopped",
   "engine added",
+  "host killed at a cancel",
   "time jumped",
   "signal sent",
   "pause sent",
@@ -105,7 +111,13 @@ interface Living {
 
 interface Work {
   readonly capability: string;
+  readonly key: string;
   finish(): void;
+}
+
+interface Host {
+  readonly transport: Transport;
+  isDead: boolean;
 }
 
 class World implements Stage {
@@ -122,9 +134,11 @@ class World implements Stage {
   readonly #tail: string[] = [];
   readonly #faults = new Map<string, number>();
   readonly #stops: (() => Promise<void>)[] = [];
-  readonly #seen: Seen = { effects: new Map(), sent: [], refused: new Set(), early: null };
+  readonly #seen: Seen = { effects: new Map(), sent: [], refused: new Set(), died: new Map(), early: null };
   #engines: Living[] = [];
   #number = 0;
+  #host: Host | null = null;
+  #hosts = 0;
   #parked: Parked[] = [];
   #works: Work[] = [];
   #isCalm = false;
@@ -230,6 +244,7 @@ class World implements Stage {
   }
 
   async #turn(): Promise<void> {
+    if (this.#host === null) await this.#startHost();
     const dice = this.#chance.next();
     if (dice < 0.02) await this.#command();
     else if (dice < 0.06) this.#breakEngine();
@@ -258,6 +273,7 @@ class World implements Stage {
     this.trace("calm");
     for (const { process } of this.#engines) process.resume();
     if (this.#engines.length === 0) this.#addEngine();
+    if (this.#host === null) await this.#startHost();
     for (let turn = 0; turn < CALM_TURNS; turn++) {
       while (this.#parked.length > 0) this.#deliver();
       this.#finishWork();
@@ -363,7 +379,11 @@ class World implements Stage {
   // The host
 
   async #startHost(): Promise<void> {
-    await makePlacedConsumer(this.#raw, "host");
+    const hostId = `host-${++this.#hosts}`;
+    const transport = connectMemory({ prefix: PREFIX, server: this.#server });
+    const host: Host = { transport, isDead: false };
+    this.#host = host;
+    await makePlacedConsumer(this.#raw, hostId);
     const workforce = new ScriptedWorkforce(8, ({ task, key, signal }) => {
       const { capability, scope } = task;
       this.trace(`host begins ${task.id} ${key}`);
@@ -373,26 +393,51 @@ class World implements Stage {
       return new Promise((resolve, reject) => {
         const work: Work = {
           capability,
+          key,
           finish: () => (capability === "fails" ? reject(new TerminalError("no")) : resolve(task.id)),
         };
         this.#works.push(work);
         signal.addEventListener("abort", () => {
+          if (host.isDead) return;
+          if (this.#hosts <= MAX_HOST_DEATHS && this.flip(HOST_DIES)) {
+            this.#killHost(host);
+            return;
+          }
           this.#works = this.#works.filter((other) => other !== work);
           reject(signal.reason as Error);
         });
       });
     });
-    const transport = connectMemory({ prefix: PREFIX, server: this.#server });
-    const common = { transport, meter: this.#meter, log: silentLogger, clock: this.#clock };
+    const clock: Clock = {
+      now: () => this.#clock.now(),
+      after: (delayMs, run) =>
+        this.#clock.after(delayMs, () => {
+          if (!host.isDead) run();
+        }),
+    };
+    const common = { transport, meter: this.#meter, log: silentLogger, clock };
     const worker = createWorker({
       ...common,
       chance: seededChance(this.#seed + 2),
-      hostId: "host",
+      hostId,
       workforce,
-      capabilities: ["works", "fails", "undo"].map((name) => ({ name })),
+      capabilities: ["works", "fails", "undo", ENDLESS].map((name) => ({ name })),
     });
     await worker.start();
-    this.#stops.push(() => worker.stop());
+    this.#stops.push(async () => {
+      host.isDead = false; // The timers of a dead host must end, too.
+      await worker.stop().catch(() => undefined);
+    });
+  }
+
+  /** The steps that the host had run once more: a step whose process died before its record is done again. */
+  #killHost(host: Host): void {
+    this.count("host killed at a cancel");
+    host.isDead = true;
+    this.#host = null;
+    for (const { key } of this.#works.splice(0))
+      this.#seen.died.set(key, (this.#seen.died.get(key) ?? 0) + 1);
+    void host.transport.close();
   }
 
   /** A task begins only after the entry that orders it is stored. */
@@ -406,8 +451,10 @@ class World implements Stage {
   }
 
   #finishWork(): void {
-    for (let left = this.#isCalm ? this.#works.length : 1; left > 0 && this.#works.length > 0; left--) {
-      const [work] = this.#works.splice(integerBetween(this.#chance, 0, this.#works.length - 1), 1);
+    const able = this.#works.filter(({ capability }) => capability !== ENDLESS);
+    for (let left = this.#isCalm ? able.length : 1; left > 0 && able.length > 0; left--) {
+      const [work] = able.splice(integerBetween(this.#chance, 0, able.length - 1), 1);
+      this.#works = this.#works.filter((other) => other !== work);
       this.trace(`host ends ${work?.capability}`);
       work?.finish();
     }
