@@ -55,7 +55,7 @@ export {
 export { codeOfThrown, startSend } from "./spans.ts";
 export { blobsOf, renewBlobs } from "./stores/blob-refs.ts";
 export { createBlobRenewer, type RenewalReport } from "./stores/blob-renewer.ts";
-export { bodyHeaders, isLarge, packLarge, unpackResult, unpackStored } from "./stores/bodies.ts";
+export { bodyBytes, bodyHeaders, isLarge, packLarge, unpackResult, unpackStored } from "./stores/bodies.ts";
 export {
   capabilityOfConsumer,
   commandForConsumers,

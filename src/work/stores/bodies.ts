@@ -27,6 +27,9 @@ export function bodyHeaders(encoding: Encoding): Headers {
   return INLINE_HEADERS[encoding];
 }
 
+/** The most bytes of a blob reference: a hash, a size and two names. */
+const MAX_REFERENCE_BYTES = 1_024;
+
 /** Stores encoded bytes over 512 KiB as a blob and returns an encoded reference; returns smaller bytes as they are. */
 export async function packLarge(bytes: Uint8Array, encoding: Encoding, blobs: Blobs): Promise<Uint8Array> {
   return bytes.length <= INLINE_LIMIT_BYTES ? bytes : encode(await blobs.put(bytes), encoding);
@@ -60,6 +63,13 @@ export async function unpackResult(message: Incoming, blobs: Pick<Blobs, "get">)
 /** True when a decoded body is a blob reference. */
 export function isBlobRef(value: unknown): boolean {
   return typeof value === "object" && value !== null && Object.hasOwn(value, "$blob");
+}
+
+/** The bytes of a stored body: of the message, or of the blob that it names. Fetches nothing. @throws SwarmError `invalid_input`. */
+export function bodyBytes(message: Incoming): number {
+  if (message.data.length > MAX_REFERENCE_BYTES) return message.data.length;
+  const { value } = unpack(message);
+  return isBlobRef(value) ? parse(blobSchema, value, "blob reference").bytes : message.data.length;
 }
 
 /** Fetches and decodes the blob that a reference names. @throws SwarmError `invalid_input`, `not_found`, `internal`. */

@@ -2,9 +2,17 @@
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { z } from "zod";
 import type { WorkflowClient } from "../../../src/engine/index.ts";
-import { createSubjects, encode } from "../../../src/protocol/index.ts";
-import { MemoryServer, type Transport } from "../../../src/transport/index.ts";
-import { approval, defineWorkflow, map, signal, step } from "../../../src/workflow/index.ts";
+import { MAX_OUTCOME_BYTES } from "../../../src/engine/runs/triggers.ts";
+import { createSubjects, encode, SwarmError } from "../../../src/protocol/index.ts";
+import { type Delivery, MemoryServer, type Transport } from "../../../src/transport/index.ts";
+import {
+  approval,
+  defineWorkflow,
+  map,
+  type StepFailure,
+  signal,
+  step,
+} from "../../../src/workflow/index.ts";
 import { until } from "../../work/support.ts";
 import { definitionsOf, EngineSwarm } from "../support.ts";
 
@@ -23,6 +31,17 @@ const asks = defineWorkflow({
   *run() {
     yield* approval("check", { by: ["ops"] });
     return yield* signal<number>("go");
+  },
+});
+const bulky = defineWorkflow({
+  name: "bulky",
+  version: 1,
+  *run() {
+    try {
+      return yield* step("big", "bulk", null);
+    } catch (error) {
+      return (error as StepFailure).path;
+    }
   },
 });
 const maps = defineWorkflow({
@@ -60,8 +79,11 @@ beforeEach(async () => {
   swarm = new EngineSwarm(new MemoryServer());
   client = await swarm.client();
   transport = await swarm.swarm.connect();
-  await swarm.engine(definitionsOf(plain, asks, maps, ...faulty));
-  await swarm.agents({ echo: (input: unknown) => input });
+  await swarm.engine(definitionsOf(plain, asks, bulky, maps, ...faulty));
+  await swarm.agents({
+    echo: (input: unknown) => input,
+    bulk: () => "x".repeat(MAX_OUTCOME_BYTES),
+  });
 });
 afterEach(() => swarm.stop());
 
@@ -164,7 +186,51 @@ describe("a map", () => {
   });
 });
 
+describe("an output over the limit", () => {
+  it("fails its step once, with the path, and the code can catch that", async () => {
+    const { id } = await client.start({ workflow: "bulky", input: null });
+    expect(await client.result(id)).toMatchObject({ status: "completed", output: "big" });
+    expect((await client.fold(id)).ops.get("big")?.outcome).toMatchObject({
+      status: "failed",
+      error: { code: "payload_too_large", field: "output", retryable: false },
+    });
+    expect([...swarm.ledger.values()]).toEqual([{ capability: "bulk", times: 1 }]);
+  });
+});
+
 describe("code", () => {
+  it("that hangs each engine that takes it is blocked, and its neighbours go on", {
+    timeout: 120_000,
+  }, async () => {
+    const own = new EngineSwarm(new MemoryServer());
+    const runs = await own.client();
+    const hung: string[] = [];
+    for (const id of ["one", "two", "three", "four"]) {
+      const state = { hangs: false };
+      const hangs = defineWorkflow({
+        name: "hangs",
+        version: 1,
+        *run() {
+          state.hangs = true; // From here on this engine does nothing that the others see.
+          hung.push(id);
+          return yield* step("never", "echo", 1);
+        },
+      });
+      await own.engine(definitionsOf(plain, hangs), { id, wrap: (each) => hangWith(each, state) });
+    }
+    await own.agents({ echo: (input: unknown) => input });
+    await runs.start({ workflow: "hangs", input: null, id: "hangs-1" });
+    const blocked = await until(
+      async () => (await runs.fold("hangs-1").catch(() => null))?.blocked ?? undefined,
+    );
+    expect(blocked).toMatchObject({ cause: "crashes" });
+    expect(new Set(hung).size).toBe(3);
+    expect(own.ledger.size, "its step was never ordered").toBe(0);
+    const other = await runs.start({ workflow: "plain", input: 1, id: "neighbour" });
+    expect(await runs.result(other.id)).toMatchObject({ status: "completed" });
+    await own.stop();
+  });
+
   it.each(Object.keys(FAULTY))("that %s blocks its run, and other runs go on", async (title) => {
     const { id } = await client.start({ workflow: title.replaceAll(" ", "-"), input: null });
     const blocked = await until(async () => (await client.fold(id).catch(() => null))?.blocked ?? undefined);
@@ -238,3 +304,62 @@ describe("a message", () => {
       expect(seq).toBeLessThanOrEqual(lastSeq);
   });
 });
+
+/** The transport of an engine that may hang: then it sends nothing more, and renews and answers nothing. */
+function hangWith(inner: Transport, state: { hangs: boolean }): Transport {
+  const bus = {
+    ...inner.bus,
+    publish: (...args: Parameters<Transport["bus"]["publish"]>) => {
+      if (!state.hangs) inner.bus.publish(...args);
+    },
+  };
+  const log = (key: Parameters<Transport["log"]>[0]) => {
+    const opened = inner.log(key);
+    return {
+      ...opened,
+      append: async (...args: Parameters<typeof opened.append>) => {
+        if (state.hangs) throw new SwarmError("unavailable", "this engine hangs");
+        return opened.append(...args);
+      },
+    };
+  };
+  const queue = (key: Parameters<Transport["queue"]>[0]) => {
+    const opened = inner.queue(key);
+    return {
+      ...opened,
+      consumer: async (spec: Parameters<typeof opened.consumer>[0]) => {
+        const consumer = await opened.consumer(spec);
+        const pull: typeof consumer.pull = (request, sink) =>
+          consumer.pull(request, { ...sink, onDelivery: (came) => sink.onDelivery(muted(came, state)) });
+        return { ...consumer, pull };
+      },
+    };
+  };
+  return new Proxy(inner, {
+    get: (target, name) => {
+      if (name === "bus") return bus;
+      if (name === "log") return log;
+      if (name === "queue") return queue;
+      const value = Reflect.get(target, name, target) as unknown;
+      return typeof value === "function" ? value.bind(target) : value;
+    },
+  });
+}
+
+function muted(delivery: Delivery, state: { hangs: boolean }): Delivery {
+  const unless = (answer: () => void) => {
+    if (!state.hangs) answer();
+  };
+  return {
+    subject: delivery.subject,
+    data: delivery.data,
+    seq: delivery.seq,
+    deliveryCount: delivery.deliveryCount,
+    pending: delivery.pending,
+    storedAtMs: delivery.storedAtMs,
+    header: (name) => delivery.header(name),
+    ack: () => unless(() => delivery.ack()),
+    nak: (delayMs) => unless(() => delivery.nak(delayMs)),
+    working: () => unless(() => delivery.working()),
+  };
+}
