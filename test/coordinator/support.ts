@@ -1,6 +1,7 @@
 // Coordinators for tests: several in one process, over a transport that the test chooses.
 import { onTestFinished } from "vitest";
 import { type AgentDefinition, createHost } from "../../src/agent/index.ts";
+import { createOwnShared } from "../../src/app/processes/agents.ts";
 import { createMeter, silentLogger } from "../../src/base/index.ts";
 import {
   type AskOptions,
@@ -164,7 +165,8 @@ export async function startAgents(
   const parts = { transport, meter: createMeter(), log: silentLogger, hostId };
   const roles = definitions.map((definition) => ({ definition }));
   const locks = createLeaseKeeper({ office: createOfficeClient({ transport }), log: silentLogger });
-  const host = createHost({ ...parts, role: "test", version: "1.0.0", roles, locks });
+  const shared = createOwnShared(transport);
+  const host = createHost({ ...parts, role: "test", version: "1.0.0", roles, locks, shared });
   const worker = createWorker({ ...parts, workforce: host.workforce, capabilities: host.capabilities });
   await host.service.start();
   await worker.start();

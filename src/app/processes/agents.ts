@@ -138,7 +138,7 @@ function findDoor(
 }
 
 /** The shared values of workflows for a process that may use the streams itself. An agent's name is a claim there. */
-function createOwnShared(transport: Transport): SharedPort {
+export function createOwnShared(transport: Transport): SharedPort {
   const store = new SharedStore({ transport, subjects: createSubjects(transport.prefix) });
   return {
     get: ({ workflowId, name }) => store.get({ workflowId, name }),

@@ -1,10 +1,24 @@
 // The journeys of a swarm with workflows, end to end on one real nats-server with a coordinator, engines and agents that all of them share: one test
 // for each thing that a swarm of the field does.
-import { afterAll, beforeAll, expect, it, vi } from "vitest";
+import {
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  utimesSync,
+  writeFileSync,
+} from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, expect, it, onTestFinished, vi } from "vitest";
 import { z } from "zod";
+import files from "../../../agents/files/agent.ts";
 import { makePlan } from "../../../agents/lib/planner/plan.ts";
 import { defineAgent } from "../../../src/agent/index.ts";
+import { createRunSink } from "../../../src/app/processes/schedule-runs.ts";
 import { createMeter, silentLogger } from "../../../src/base/index.ts";
+import { createScheduler } from "../../../src/coordinator/index.ts";
 import { createEngine, type Engine, WorkflowClient } from "../../../src/engine/index.ts";
 import { decode, type Json, RetryableError, TerminalError } from "../../../src/protocol/index.ts";
 import type { Transport } from "../../../src/transport/index.ts";
@@ -14,8 +28,10 @@ import {
   approval,
   defineWorkflow,
   foldLog,
+  loadDefinition,
   map,
   objectiveWorkflow,
+  shared,
   signal,
   stateOf,
   status,
@@ -59,6 +75,11 @@ const single = defineAgent({
     return task.input;
   },
 });
+const tally = defineAgent({
+  name: "tally",
+  capabilities: ["tally"],
+  run: async (_task, ctx) => (await ctx.shared.update<number>("count", (count = 0) => count + 1)).value,
+});
 const asker = defineAgent({
   name: "asker",
   capabilities: ["consult"],
@@ -96,6 +117,8 @@ const desk = (name: string) =>
     },
   });
 
+const template = join(import.meta.dirname, "../../../workflows/nightly.yaml");
+const { definition: nightly } = await loadDefinition(readFileSync(template, "utf8"), template);
 const stages = (name: string, run: Parameters<typeof defineWorkflow>[0]["run"]) =>
   defineWorkflow({ name, version: 1, signals: { go: z.number() }, run });
 const definitions = definitionsOf(
@@ -151,6 +174,14 @@ const definitions = definitionsOf(
       })(),
     ]);
   }),
+  stages("shares", function* () {
+    yield* all([step("one", "tally"), step("two", "tally")]);
+    const { revision } = (yield* shared<number>("look", "count"))!;
+    yield* shared("reset", "count", { set: 10, revision });
+    yield* step("three", "tally");
+    return (yield* shared<number>("end", "count"))?.value;
+  }),
+  nightly,
   stages("fragile", function* () {
     yield* step("good", "echo", 1);
     return yield* step("bad", "fixable", 2);
@@ -165,7 +196,18 @@ const refusing = defineAgent({
     return task.input;
   },
 });
-const AGENTS = [hand, single, asker, answerer, locker, desk("desk-1"), desk("desk-2"), refusing];
+const AGENTS = [
+  hand,
+  single,
+  tally,
+  files,
+  asker,
+  answerer,
+  locker,
+  desk("desk-1"),
+  desk("desk-2"),
+  refusing,
+];
 
 const stops: (() => Promise<void> | void)[] = [];
 const onEnd = (stop: () => Promise<void> | void) => void stops.push(stop);
@@ -316,6 +358,46 @@ it("context update: a signal brings a value into the run that waits for it", asy
   await client.send("tracked", { type: "signal", name: "go", value: 42 });
   expect(await client.result("tracked")).toMatchObject({ output: 42 });
   expect(stateOf(await client.fold("tracked"))).toBe("completed");
+});
+
+it("shared context: steps and the code read and change one value, and none of the changes is lost", async () => {
+  expect(await run("shares")).toMatchObject({ status: "completed", output: 11 });
+  expect((await client.fold("shares")).ops.get("look")?.outcome).toMatchObject({ output: { value: 2 } });
+});
+
+it("schedule: the nightly template starts at the tick of its cron, and archives the old files", async () => {
+  const directory = mkdtempSync(join(tmpdir(), "murmur-nightly-"));
+  onTestFinished(() => rmSync(directory, { recursive: true }));
+  vi.stubEnv("MURMUR_FILES_DIR", directory);
+  onTestFinished(() => void vi.unstubAllEnvs());
+  mkdirSync(join(directory, "logs"));
+  for (const name of ["old.log", "new.log"]) writeFileSync(join(directory, "logs", name), name);
+  utimesSync(join(directory, "logs/old.log"), 0, 0);
+  const scheduler = createScheduler({
+    office,
+    tasks,
+    runs: createRunSink({ transport, tasks }),
+    log: silentLogger,
+  });
+  await scheduler.start();
+  const input = { directory: "logs", olderThanDays: 30, archive: "archive" };
+  const { nextMs } = await swarm.client.write("schedule-set", {
+    id: "night",
+    when: { cron: "0 2 * * *", timezone: "UTC" },
+    run: { workflow: "nightly", input, overlap: "skip" },
+  });
+  expect(new Date(nextMs).toISOString().slice(11)).toBe("02:00:00.000Z");
+  await office.submit("night", {
+    type: "schedule-fire",
+    id: "night",
+    ...{ expectedMs: nextMs, tickMs: nextMs, nextMs: nextMs + 86_400_000, missed: 0 },
+  });
+  const id = `night-${nextMs}`;
+  await until(async () => ((await client.fold(id).catch(() => null)) === null ? undefined : true));
+  expect(await client.result(id, { timeoutMs: 60_000 })).toMatchObject({ status: "completed" });
+  expect(readdirSync(join(directory, "logs"))).toEqual(["new.log"]);
+  expect((await client.fold(id)).begun?.labels).toMatchObject({ schedule: "night" });
+  await scheduler.stop();
 });
 
 it("messages: the agent of a step asks another agent, and tells the others", async () => {
