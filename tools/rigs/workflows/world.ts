@@ -34,8 +34,10 @@ export interface WorkflowWorld {
 }
 
 /** Starts a swarm with agents that answer at once. */
-export async function startWorkflowWorld(): Promise<WorkflowWorld> {
-  const server = await startNatsServer();
+export async function startWorkflowWorld(
+  options: Parameters<typeof startNatsServer>[0] = {},
+): Promise<WorkflowWorld> {
+  const server = await startNatsServer(options);
   const swarm = new EngineSwarm(server.url);
   const client = await swarm.client();
   const text = "x".repeat(1_022); // 1 KiB of JSON
