@@ -70,13 +70,14 @@ report(coverage.report());
 
 /** Runs one fault. A world whose fault failed, or left no way back, is replaced: the next fault must not meet its remains. */
 async function runOne(fault: Fault, isLast: boolean): Promise<Outcome> {
-  const beganMs = Date.now();
+  let beganMs = Date.now();
   try {
     world ??= { own: await startWorld(), sinceMs: Date.now() };
+    beganMs = Date.now();
     hasAlertmanager = world.own.monitor.sent !== undefined;
     const drill = flags.has("drill") ? DRILLS[fault.name] : undefined;
     const mend = async (own: World) => {
-      if (drill !== undefined) drills.push(await flyDrill(own, fault, drill));
+      if (drill !== undefined) drills.push(await flyDrill(own, fault, drill, beganMs));
       await fault.mend(own);
       if (drill !== undefined) await own.forget(EXTRA); // the agents that its remedy started
     };

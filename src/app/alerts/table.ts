@@ -285,7 +285,7 @@ function agentTickets(): Alert[] {
         "{{ $value | humanizePercentage }} of the agents of {{ $labels.role }} in {{ $labels.job }} wait for a model, while tasks are late.",
       expr: [
         'sum by (job, role) (murmur_agent_waiting{reason="model"}) / (sum by (job, role) (murmur_agents) > 0) > 0.8',
-        `and on (job) (${PENDING} > 0 and on (job, capability) (\n  ${LATE}\n))`,
+        `and on (job) (${PENDING} > 0 and on (job, capability) (\n  ${LATE}\n) ${NOT_PAUSED})`,
       ].join("\n"),
       forSeconds: SLOW_SECONDS,
       board: "agents",

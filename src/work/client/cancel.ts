@@ -94,6 +94,8 @@ async function cancelStoredTask(parts: CancelParts, taskId: string, found: TaskL
   const result = cancelledResult(task, found.stored, parts.clock.now());
   const stored = await results.store(at, result, "json", { ballotId: ballotIdOf(found.stored) }); // I1
   transport.bus.publish(subjects.cancel(scope, taskId), encode({}));
+  if (found.place === "queue" && found.stray === undefined) await removeQueued(transport, found);
+  // Another message of the task, stored after the look.
   await Promise.all([
     transport.log("tasks").purge({ filter: filters.taskById(taskId) }),
     purgePlaced(transport, filters.placedById(taskId)),
@@ -107,6 +109,15 @@ async function cancelStoredTask(parts: CancelParts, taskId: string, found: TaskL
   await transport.bus.flush();
   if (!stored) throw endedBefore(taskId);
   await closeJournal(parts, task, result);
+}
+
+/**
+ * Removes a queued or placed message by its own subject. After a purge with a filter that is wider than the filter of the consumer,
+ * nats-server (2.14.5) counts one waiting message too many until the next delivery, and an empty queue would look late.
+ */
+async function removeQueued(transport: Transport, { stored, placement }: TaskLocation): Promise<void> {
+  if (placement === undefined) await transport.log("tasks").purge({ filter: stored.subject });
+  else await purgePlaced(transport, stored.subject);
 }
 
 /** Closes the journal of a cancelled task. Never rejects: see {@link closeQuietly}. */

@@ -157,7 +157,10 @@ export class Coverage {
     const show = ({ at, expr, detail }: Checked) => `${at}: ${detail === "" ? "" : `${detail}: `}${expr}`;
     const of = (state: Checked["state"]) => this.#checks.filter((check) => check.state === state);
     const reasonOf = ({ expr }: Checked) =>
-      Object.entries(WITHOUT_DATA).find(([metric]) => expr.includes(`${metric}{`))?.[1];
+      Object.entries(WITHOUT_DATA).find(([metric]) => {
+        const selectors = [metric, ...["bucket", "sum", "count"].map((part) => `${metric}_${part}`)];
+        return selectors.some((name) => expr.includes(`${name}{`));
+      })?.[1];
     const isListed = (name: string) => Object.hasOwn(UNMOVED, name) || Object.hasOwn(WITHOUT_DATA, name);
     return {
       queries: this.#checks.length,

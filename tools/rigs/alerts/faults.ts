@@ -16,7 +16,7 @@ export interface Fault {
   readonly mayFire?: readonly string[];
   /** The names of the problems that tell the fault in `GET /v1/problems`, one of them; default: the alerts that must fire. */
   readonly lists?: readonly string[];
-  /** True once the fault is there, where making it takes long; default: at once. The time until its problem counts from here. */
+  /** True once the fault is there; default: at the end of `inject`. The time until its problem counts from here. */
   hasBegun?(world: World): Promise<boolean>;
   /** The longest time until the alerts fire, in seconds; default {@link FIRE_SECONDS}. */
   readonly withinSeconds?: number;

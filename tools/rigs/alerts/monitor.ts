@@ -166,18 +166,31 @@ export class Monitor {
     return result.map(({ metric, value }) => ({ labels: metric, value: Number(value?.[1]) }));
   }
 
+  /** The highest value of each series of a query since `fromMs`, Unix ms, without NaN. @throws Error with the message of Prometheus. */
+  async highestSince(expr: string, fromMs: number): Promise<Sample[]> {
+    const { result } = await this.#askRange(expr, fromMs);
+    return result.flatMap(({ metric, values = [] }) => {
+      const numbers = values.map(([, value]) => Number(value)).filter((value) => !Number.isNaN(value));
+      return numbers.length === 0 ? [] : [{ labels: metric, value: Math.max(...numbers) }];
+    });
+  }
+
   /** The values that a query had at any time since `fromMs`, Unix ms, without NaN. @throws Error with the message of Prometheus. */
   async valuesSince(expr: string, fromMs: number): Promise<number[]> {
+    const { result } = await this.#askRange(expr, fromMs);
+    const values = result.flatMap(({ values: each = [] }) => each.map(([, value]) => Number(value)));
+    return values.filter((value) => !Number.isNaN(value));
+  }
+
+  #askRange(expr: string, fromMs: number) {
     const [start, end] = [fromMs / 1_000, Date.now() / 1_000];
     const step = Math.max(SCRAPE_SECONDS, Math.ceil((end - start) / 1_000));
-    const { result } = await this.#ask("query_range", {
+    return this.#ask("query_range", {
       query: expr,
       start: String(start),
       end: String(end),
       step: String(step),
     });
-    const values = result.flatMap(({ values: each = [] }) => each.map(([, value]) => Number(value)));
-    return values.filter((value) => !Number.isNaN(value));
   }
 
   /** The names of the alerts that fire now, without the watchdog. */

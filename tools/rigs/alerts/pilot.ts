@@ -27,7 +27,13 @@ export interface DrillOutcome {
 }
 
 /** Flies one drill on a fault whose alert fires. Never rejects. */
-export async function flyDrill(world: World, { name, fires }: Fault, drill: Drill): Promise<DrillOutcome> {
+export async function flyDrill(
+  world: World,
+  { name, fires }: Fault,
+  drill: Drill,
+  /** The begin of the fault, Unix ms: a graph shows the time since then. */
+  beganMs: number,
+): Promise<DrillOutcome> {
   const alert = fires[0] ?? "-";
   const startedMs = Date.now();
   const faults: string[] = [];
@@ -41,7 +47,7 @@ export async function flyDrill(world: World, { name, fires }: Fault, drill: Dril
     told =
       drill.figure instanceof RegExp
         ? readCause(problem, drill.figure, faults)
-        : await readPanel(world, drill.figure, faults);
+        : await readPanel(world, drill.figure, { beganMs, faults });
     await drill.remedy({ world, commands: problem?.commands ?? [] });
     await world.until(
       `${alert} ends`,
@@ -94,17 +100,26 @@ function readCause(problem: ShownProblem | undefined, figure: RegExp, faults: st
   return problem?.cause ?? "";
 }
 
-async function readPanel(world: World, { panel, tells }: Figure, faults: string[]): Promise<string> {
+async function readPanel(
+  { monitor }: World,
+  { panel, tells }: Figure,
+  { beganMs, faults }: { beganMs: number; faults: string[] },
+): Promise<string> {
   const overview = BOARDS.find(({ name }) => name === "overview");
   const found = overview?.rows.flatMap(({ panels }) => panels).find(({ title }) => title === panel);
   if (found === undefined) throw new Error(`the board Overview has no panel ${panel}`);
   const values: string[] = [];
   const numbers: number[] = [];
-  for (const { expr } of found.queries)
-    for (const { labels, value } of await world.monitor.query(fillVariables(expr))) {
+  for (const { expr } of found.queries) {
+    const query = fillVariables(expr);
+    // A graph shows its past as well; every other panel shows the value of now.
+    const shown =
+      found.kind === "lines" ? await monitor.highestSince(query, beganMs) : await monitor.query(query);
+    for (const { labels, value } of shown) {
       numbers.push(value);
       values.push(`${Object.values(labels).join(" ")} ${value.toPrecision(3)}`.trim());
     }
+  }
   const told = `${panel}: ${values.join(", ") || "no value"}`;
   if (!tells(numbers)) faults.push(`the Overview does not tell the cause: ${told}`);
   return told;

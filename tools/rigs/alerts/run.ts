@@ -17,7 +17,7 @@ export interface Outcome {
   readonly fault: string;
   /** The time from the fault to the last of its alerts, in seconds; null when they did not all fire. */
   readonly firedAfterSeconds: number | null;
-  /** The time from the fault, once it is there, to its problem in `GET /v1/problems`, in seconds; null for alerts that are no problem, and when it is not listed. */
+  /** The time from the fault, once it is made, to its problem in `GET /v1/problems`, in seconds; null for alerts that are no problem, and when it is not listed. */
   readonly listedAfterSeconds: number | null;
   /** The time of the fault with its remedy and the quiet after it, in seconds. */
   readonly seconds: number;
@@ -101,11 +101,12 @@ async function play(scene: {
   const { fires, lists = fires, withinSeconds = FIRE_SECONDS, watchSeconds = 0 } = fault;
   const { monitor } = world;
   const startedMs = Date.now();
-  let begunMs = fault.hasBegun === undefined ? startedMs : null;
+  let begunMs: number | null = null;
   monitor.sent?.clear();
   let isMended = false;
   try {
     await fault.inject(world);
+    if (fault.hasBegun === undefined) begunMs = Date.now();
     for (;;) {
       await fault.keep?.(world);
       if (begunMs === null && (await fault.hasBegun?.(world)) === true) begunMs = Date.now();
