@@ -1,5 +1,5 @@
-// The answers of the API, as far as the console reads them. docs/openapi.json describes them in full; the tests of the console run
-// against a real swarm.
+// The answers of the API, as far as the console reads them. docs/openapi.json describes them in full. test/console/answers.ts lets the compiler
+// compare them with the schemas of the operations, so that they cannot differ.
 
 export type Access = "read" | "submit" | "operate" | "admin";
 
@@ -115,16 +115,6 @@ export interface TaskPage {
   seen: number;
   hidden: { why: string; count: number; reason: string }[];
   missesBallots: boolean;
-}
-
-export interface DeadLetter {
-  taskId: string;
-  capability: string;
-  priority: string;
-  reason: ResultError;
-  attempts: number;
-  agent: string;
-  diedAt: string;
 }
 
 export interface DeadGroup {
