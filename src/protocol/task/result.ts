@@ -1,6 +1,12 @@
 // The result: the one stored end of a task. Owns its schema and the schemas of its parts.
 import { z } from "zod";
-import { ballotUsageSchema, signedVoteSchema, verdictSchema } from "../ballot/verdict.ts";
+import {
+  ballotUsageSchema,
+  isPlainUsage,
+  isPlainVerdict,
+  signedVoteSchema,
+  verdictSchema,
+} from "../ballot/verdict.ts";
 import { ERROR_CODES } from "../wire/errors.ts";
 import { timeSchema, tokenSchema } from "../wire/schema.ts";
 import { isToken } from "../wire/subjects.ts";
@@ -46,8 +52,9 @@ export const resultSchema = z.object({
 /** The one result of a task. `attempt` 0 and `agent` "-" mean that it never started. */
 export type Result = z.output<typeof resultSchema>;
 /**
- * Reads a result that has only the fields of every result and perhaps an output, as {@link resultSchema} does; undefined for every
- * other value, which the schema must judge. A client reads one for each task, and a coordinator one for each seat.
+ * Reads a result that has only the fields of every result, and perhaps an output, a usage and a plain verdict, as {@link resultSchema}
+ * does; undefined for every other value, which the schema must judge. A client reads one for each task, and a coordinator one for each
+ * seat.
  */
 export function readPlainResult(value: unknown): Result | undefined {
   return isPlainResult(value) ? value : undefined;
@@ -57,7 +64,8 @@ function isPlainResult(value: unknown): value is Result {
   if (typeof value !== "object" || value === null) return false;
   if (Object.getPrototypeOf(value) !== Object.prototype) return false;
   for (const key in value) if (!RESULT_FIELDS.has(key)) return false;
-  const { taskId, status, attempt, agent, startedAt, finishedAt, queuedMs, ranMs } = value as Result;
+  const { taskId, status, attempt, agent, startedAt, finishedAt, queuedMs, ranMs, usage, verdict } =
+    value as Result;
   return (
     typeof taskId === "string" &&
     isToken(taskId) &&
@@ -68,11 +76,13 @@ function isPlainResult(value: unknown): value is Result {
     typeof startedAt === "string" &&
     typeof finishedAt === "string" &&
     Number.isFinite(queuedMs) &&
-    Number.isFinite(ranMs)
+    Number.isFinite(ranMs) &&
+    (usage === undefined || isPlainUsage(usage)) &&
+    (verdict === undefined || isPlainVerdict(verdict))
   );
 }
 
-/** The fields of every result, and its output. */
+/** The fields of every result, and the optional fields of plain ones. */
 const RESULT_FIELDS: ReadonlySet<string> = new Set([
   "taskId",
   "status",
@@ -83,6 +93,8 @@ const RESULT_FIELDS: ReadonlySet<string> = new Set([
   "finishedAt",
   "queuedMs",
   "ranMs",
+  "usage",
+  "verdict",
 ]);
 
 /** The final status of a task. */
