@@ -245,6 +245,14 @@ export interface Pull {
   cancel(): void;
 }
 
+/** Takes the deliveries of a pull. */
+export interface PullSink {
+  onDelivery(delivery: Delivery): void;
+  onEnd(end: PullEnd): void;
+  /** Called when a delivery is given back by its `nak`. */
+  onNak?(delivery: Delivery): void;
+}
+
 /** A durable, single-filter pull consumer. An ack removes the message from a work queue; another stream keeps it. */
 export interface QueueConsumer {
   readonly name: string;
@@ -253,10 +261,7 @@ export interface QueueConsumer {
    * Asks for up to `max` messages. Calls `onDelivery` for each delivery as it arrives, then `onEnd` exactly once.
    * `expiresMs` is at least 1,000, or 0. With 0 the pull delivers the waiting messages and ends at once.
    */
-  pull(
-    request: { max: number; expiresMs: number },
-    sink: { onDelivery(delivery: Delivery): void; onEnd(end: PullEnd): void },
-  ): Pull;
+  pull(request: { max: number; expiresMs: number }, sink: PullSink): Pull;
   /** The server's counts of waiting messages, unacked deliveries and open pulls; null when the consumer does not exist. */
   info(): Promise<{ pending: number; ackPending: number; openPulls: number } | null>;
 }

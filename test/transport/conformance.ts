@@ -920,12 +920,14 @@ export function describeTransport(title: string, start: () => Promise<Implementa
         const { transport, subjects } = await setup();
         const consumer = await taskConsumer(transport, "echo");
         await transport.log("tasks").append(subjects.task(address("a")), text("a"));
-        const { deliveries, ended, handle } = pull(consumer, { max: 3, expiresMs: 20_000 });
+        const { deliveries, givenBack, ended, handle } = pull(consumer, { max: 3, expiresMs: 20_000 });
         await vi.waitFor(() => expect(deliveries).toHaveLength(1), SOON);
+        expect(givenBack).toEqual([]);
         deliveries[0]?.nak(0);
         await vi.waitFor(() => expect(deliveries).toHaveLength(2), SOON);
         const nakedAtMs = Date.now();
         deliveries[1]?.nak(300);
+        expect(givenBack).toEqual([1, 2]);
         expect(await consumer.info()).toMatchObject({ ackPending: 1, pending: 0 });
         expect(await ended).toBe("filled");
         expect(Date.now() - nakedAtMs).toBeGreaterThanOrEqual(290); // two clocks round to whole ms
@@ -1571,12 +1573,14 @@ function taskConsumer(transport: Transport, capability: string): Promise<QueueCo
 /** Opens a pull and collects its deliveries. */
 function pull(consumer: QueueConsumer, request: { max: number; expiresMs: number }) {
   const deliveries: Delivery[] = [];
+  const givenBack: number[] = [];
   const { promise: ended, resolve } = Promise.withResolvers<PullEnd>();
   const handle = consumer.pull(request, {
     onDelivery: (delivery) => deliveries.push(delivery),
     onEnd: resolve,
+    onNak: ({ deliveryCount }) => givenBack.push(deliveryCount),
   });
-  return { deliveries, ended, handle };
+  return { deliveries, givenBack, ended, handle };
 }
 
 async function all(messages: AsyncIterable<Stored>): Promise<Stored[]> {

@@ -80,6 +80,7 @@ export function cutOff(transport: Transport, point: Failpoint): Transport {
               onEnd: (end) => {
                 if (!point.dead) sink.onEnd(end);
               },
+              onNak: (came) => sink.onNak?.(came),
             }),
         };
       },

@@ -5,7 +5,7 @@
 // I3: any ack removes the message, even after the ack-wait. As on the real server, an ack proves no ownership.
 import { ACK_WAIT_MS } from "../../protocol/index.ts";
 import { MAX_ACK_PENDING, MAX_OPEN_PULLS } from "../limits.ts";
-import type { ConsumerSpec, Delivery, Pull, PullEnd } from "../ports.ts";
+import type { ConsumerSpec, Delivery, Pull, PullEnd, PullSink } from "../ports.ts";
 import { compileFilter, headerOf, type RawMessage } from "./message.ts";
 import type { Timers } from "./timers.ts";
 import type { Wire } from "./wire.ts";
@@ -150,11 +150,7 @@ export class MemoryConsumer {
   }
 
   /** Opens a pull of at most `max` messages. `expiresMs` 0: the pull takes only messages that are there now. */
-  pull(
-    puller: Puller,
-    request: { max: number; expiresMs: number },
-    sink: { onDelivery(delivery: Delivery): void; onEnd(end: PullEnd): void },
-  ): Pull {
+  pull(puller: Puller, request: { max: number; expiresMs: number }, sink: PullSink): Pull {
     this.#pulledAtMs = this.#timers.now();
     let remaining = request.max;
     let isEnded = false;
@@ -175,7 +171,12 @@ export class MemoryConsumer {
           if (isCancelled) delivery.nak(0);
           if (isEnded) return;
           remaining--;
-          sink.onDelivery(delivery);
+          const nak = (delayMs: number) => {
+            sink.onNak?.(given);
+            delivery.nak(delayMs);
+          };
+          const given = { ...delivery, nak };
+          sink.onDelivery(given);
           if (remaining <= 0) end("filled");
         }),
       end: (reason) => puller.wire.send(() => end(reason)),

@@ -7,7 +7,7 @@ import type { Msg } from "@nats-io/nats-core";
 import { utf8Bytes } from "../../base/index.ts";
 import { ACK_WAIT_MS, SwarmError } from "../../protocol/index.ts";
 import { MAX_ACK_PENDING, MAX_OPEN_PULLS } from "../limits.ts";
-import type { Delivery, Pull, PullEnd, Queue, QueueConsumer, QueueConsumerInfo } from "../ports.ts";
+import type { Delivery, Pull, PullEnd, PullSink, Queue, QueueConsumer, QueueConsumerInfo } from "../ports.ts";
 import { isAckSubject } from "../reply-subjects.ts";
 import { readAckSubject } from "./ack-subject.ts";
 import type { Link } from "./link.ts";
@@ -162,7 +162,7 @@ function createNatsConsumer(
 function openPull(
   at: { link: Link; stream: string; consumer: string; pullSubject: string },
   request: { max: number; expiresMs: number },
-  sink: { onDelivery(delivery: Delivery): void; onEnd(end: PullEnd): void },
+  sink: PullSink,
 ): Pull {
   const { link, stream, consumer, pullSubject } = at;
   let remaining = request.max;
@@ -199,7 +199,7 @@ function openPull(
       }
       remaining--;
       if (heartbeatMs > 0) watchdog.refresh();
-      sink.onDelivery(new NatsDelivery(message, link));
+      sink.onDelivery(new NatsDelivery(message, link, sink));
       if (remaining <= 0) end("filled"); // I2
     },
     onLost: () => end("lost"),
@@ -238,15 +238,17 @@ function readStatus(code: number, text: string): PullEnd | null {
 class NatsDelivery implements Delivery {
   readonly #message: Msg;
   readonly #link: Link;
+  readonly #sink: Pick<PullSink, "onNak"> | undefined;
   readonly seq: number;
   readonly deliveryCount: number;
   readonly pending: number;
   readonly storedAtMs: number;
   #data: Uint8Array | undefined;
 
-  constructor(message: Msg, link: Link) {
+  constructor(message: Msg, link: Link, sink?: Pick<PullSink, "onNak">) {
     this.#message = message;
     this.#link = link;
+    this.#sink = sink;
     const { deliveryCount, seq, storedAtMs, pending } = readAckSubject(message.reply ?? "");
     this.deliveryCount = deliveryCount;
     this.seq = seq;
@@ -272,6 +274,7 @@ class NatsDelivery implements Delivery {
   }
 
   nak(delayMs: number): void {
+    this.#sink?.onNak?.(this);
     if (delayMs <= 0) this.#answer(NAK);
     else this.#answer(utf8Bytes(`-NAK {"delay":${Math.round(delayMs * NANOS_PER_MS)}}`));
   }

@@ -43,11 +43,7 @@ export class Returns {
   /** The delivery count of the message when it was given back, by subject and sequence. */
   readonly #counts = new Map<string, number>();
 
-  /** The same delivery, which notes here that the host gives it back. */
-  follow(delivery: Delivery): Delivery {
-    return new FollowedDelivery(delivery, this);
-  }
-
+  /** Notes that the host gives the delivery back. */
   note(delivery: Delivery): void {
     this.#counts.set(keyOf(delivery), delivery.deliveryCount);
     dropOldest(this.#counts, MAX_RETURNS);
@@ -62,47 +58,4 @@ export class Returns {
 
 function keyOf({ subject, seq }: Delivery): string {
   return `${subject} ${seq}`;
-}
-
-class FollowedDelivery implements Delivery {
-  readonly #delivery: Delivery;
-  readonly #returns: Returns;
-  readonly seq: number;
-  readonly deliveryCount: number;
-  readonly pending: number;
-  readonly storedAtMs: number;
-
-  constructor(delivery: Delivery, returns: Returns) {
-    this.#delivery = delivery;
-    this.#returns = returns;
-    this.seq = delivery.seq;
-    this.deliveryCount = delivery.deliveryCount;
-    this.pending = delivery.pending;
-    this.storedAtMs = delivery.storedAtMs;
-  }
-
-  get subject(): string {
-    return this.#delivery.subject;
-  }
-
-  get data(): Uint8Array {
-    return this.#delivery.data;
-  }
-
-  header(name: string): string | undefined {
-    return this.#delivery.header(name);
-  }
-
-  ack(): void {
-    this.#delivery.ack();
-  }
-
-  nak(delayMs: number): void {
-    this.#returns.note(this);
-    this.#delivery.nak(delayMs);
-  }
-
-  working(): void {
-    this.#delivery.working();
-  }
 }

@@ -185,7 +185,8 @@ export class PlacedQueue {
     this.#pull = this.#consumer?.pull(
       { max: PULL_MAX, expiresMs: STANDING_EXPIRES_MS },
       {
-        onDelivery: (delivery) => this.#onDelivery(this.#parts.returns.follow(delivery)),
+        onDelivery: (delivery) => this.#onDelivery(delivery),
+        onNak: (delivery) => this.#parts.returns.note(delivery),
         onEnd: (end) => this.#onPullEnd(end),
       },
     );

@@ -29,6 +29,8 @@ interface QueueFeedsParts {
   /** True: makes missing consumers. False: waits until another process has made them, because this one may not. */
   createsConsumers: boolean;
   onDelivery(delivery: Delivery, feed: QueueFeed): void;
+  /** Called when this process gives a delivery back. */
+  onNak(delivery: Delivery): void;
   /** Called when a further pull may be due. */
   onMore(): void;
 }
@@ -126,6 +128,7 @@ export class QueueFeeds {
           source.failures = 0;
           this.#parts.onDelivery(delivery, feed);
         },
+        onNak: this.#parts.onNak,
         onEnd: (end) => {
           this.#pulls.delete(pull);
           noteEnd(feed, order, pull.remaining, this.#parts.clock.now());

@@ -170,7 +170,8 @@ class TaskWorker {
       ...shared,
       capabilities: capabilities.map(({ name }) => name),
       createsConsumers,
-      onDelivery: (delivery, feed) => this.#onDelivery(returns.follow(delivery), feed),
+      onDelivery: (delivery, feed) => this.#onDelivery(delivery, feed),
+      onNak: (delivery) => returns.note(delivery),
       onMore: wake,
     });
     this.#placed = new PlacedQueue({

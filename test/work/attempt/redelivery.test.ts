@@ -27,18 +27,16 @@ describe("the cause of a redelivery", () => {
 });
 
 test("a host knows the deliveries that it gave back, each until its next one", () => {
-  const naks: number[] = [];
   const make = (deliveryCount: number, seq = 1): Delivery => ({
     ...{ subject: "murmur.task.echo.normal.-.a", data: new Uint8Array(), seq, deliveryCount, pending: 0 },
     storedAtMs: 0,
     header: () => undefined,
     ack: () => undefined,
-    nak: (delayMs) => naks.push(delayMs),
+    nak: () => undefined,
     working: () => undefined,
   });
   const returns = new Returns();
-  returns.follow(make(1)).nak(50);
-  expect(naks).toEqual([50]);
+  returns.note(make(1));
   expect(returns.has(make(2))).toBe(true);
   expect(returns.has(make(3))).toBe(false); // the second delivery lost its ack-wait
   expect(returns.has(make(2, 9))).toBe(false);
