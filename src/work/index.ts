@@ -55,7 +55,7 @@ export {
 export { codeOfThrown, startSend } from "./spans.ts";
 export { blobsOf, renewBlobs } from "./stores/blob-refs.ts";
 export { createBlobRenewer, type RenewalReport } from "./stores/blob-renewer.ts";
-export { bodyBytes, bodyHeaders, isLarge, packLarge, unpackResult, unpackStored } from "./stores/bodies.ts";
+export { bodyBytes, bodyHeaders, isLarge, packLarge, unpackStored } from "./stores/bodies.ts";
 export {
   capabilityOfConsumer,
   commandForConsumers,
@@ -78,7 +78,7 @@ export {
   countFailure,
   createResultStore,
   type ResultStore,
-  readResult,
+  readResultMessage,
 } from "./stores/results.ts";
 export { isScopeMarked, isTaskMarked, markTask } from "./stores/scopes.ts";
 export { createJournalSweeper, LEFT_JOURNAL_MS, type SweepReport } from "./stores/sweep.ts";

@@ -25,7 +25,7 @@ import {
   WORKFLOW_CAPABILITY,
 } from "../../protocol/index.ts";
 import type { Transport } from "../../transport/index.ts";
-import { bodyHeaders, readResult, type TaskClient, unpackResult } from "../../work/index.ts";
+import { bodyHeaders, readResultMessage, type TaskClient } from "../../work/index.ts";
 import { type Author, type Command, type Fold, foldLog, type RunSummary } from "../../workflow/index.ts";
 import { ENDED } from "../check/look.ts";
 import { CommandStore } from "../commands/command-store.ts";
@@ -367,7 +367,7 @@ export class WorkflowClient {
   async #readResult(id: string): Promise<Result | null> {
     const filter = this.#subjects.filters.resultOfTask(WORKFLOW_CAPABILITY, id);
     const stored = await this.#transport.log("results").last(filter);
-    return stored === null ? null : readResult(await unpackResult(stored, this.#transport.blobs));
+    return stored === null ? null : readResultMessage(stored, this.#transport.blobs);
   }
 
   /** @throws SwarmError `not_found` when no log and no stored start has this id. */

@@ -1,7 +1,7 @@
 // Reads the messages of a lane as triggers of the decider. Pure, but for large bodies, which are read from the blobs.
 import { HEADERS, type Json, type Result } from "../../protocol/index.ts";
 import type { Delivery, Transport } from "../../transport/index.ts";
-import { bodyBytes, readResult, unpackResult } from "../../work/index.ts";
+import { bodyBytes, readResultMessage } from "../../work/index.ts";
 import { type Fold, type Outcome, type Trigger, tryKey } from "../../workflow/index.ts";
 import { LANE_ACK_WAIT_MS } from "../lanes/held.ts";
 
@@ -21,7 +21,7 @@ export async function readOutcome(
 ): Promise<Outcome> {
   const bytes = bodyBytes(message as Delivery);
   if (bytes > MAX_OUTCOME_BYTES) return tooLarge(bytes);
-  const result = readResult(await unpackResult(message as Delivery, blobs));
+  const result = await readResultMessage(message as Delivery, blobs);
   return outcomeOf(result, message.header(HEADERS.neverStarted) === "1");
 }
 

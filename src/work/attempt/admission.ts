@@ -41,7 +41,7 @@ export function createAdmission(parts: {
 }) {
   const { transport, subjects, clock, later, scopes } = parts;
 
-  return { readTask, nakIfTakenAway, refuseBeforeStart, earlyDueMs, moveToLater };
+  return { readTask, hasWaited, nakIfTakenAway, refuseBeforeStart, earlyDueMs, moveToLater };
 
   /**
    * Reads and parses the task of a delivery. Returns undefined when that is done, or a promise when the task has blobs: most tasks
@@ -68,14 +68,20 @@ export function createAdmission(parts: {
     inFlight.task = task;
   }
 
+  /** True when the message was stored so long ago that a placed one may be gone by now. */
+  function hasWaited({ delivery }: InFlightTask): boolean {
+    return clock.now() - delivery.storedAtMs >= CHECK_STORED_AFTER_MS;
+  }
+
   /**
    * Naks the delivery and returns true when a placed message that waited is no longer stored: another agent has the task. It
    * sends a nak and no ack, because a lagging replica of the stream also misses messages that are stored.
    */
-  async function nakIfTakenAway({ delivery }: InFlightTask): Promise<boolean> {
+  async function nakIfTakenAway(inFlight: InFlightTask): Promise<boolean> {
+    const { delivery } = inFlight;
+    if (!hasWaited(inFlight)) return false;
     const at = subjects.readPlaced(delivery.subject);
     if (at === null) return false;
-    if (clock.now() - delivery.storedAtMs < CHECK_STORED_AFTER_MS) return false;
     if ((await transport.log(placedKey(at.class)).last(delivery.subject))?.seq === delivery.seq) return false;
     delivery.nak(CHECK_STORED_AFTER_MS);
     return true;

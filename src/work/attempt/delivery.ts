@@ -215,7 +215,9 @@ export class DeliveryHandler {
   /** All steps of one delivery, in their order. */
   async #seeThrough(inFlight: InFlightTask, slot: Slot): Promise<void> {
     const wasCancelled = this.#cancelled.has(inFlight.at.taskId);
-    const isFresh = !inFlight.isRepeated && inFlight.placement === undefined && !wasCancelled;
+    const { isRepeated, isBallotQuestion, placement } = inFlight;
+    const isInPlace = placement === undefined || (isBallotQuestion && !this.#admission.hasWaited(inFlight));
+    const isFresh = !isRepeated && isInPlace && !wasCancelled;
     if (!isFresh && (await this.#isOver(inFlight, wasCancelled))) return; // I2, I5, I8
     try {
       const reading = this.#admission.readTask(inFlight);
@@ -397,8 +399,12 @@ export class DeliveryHandler {
   }
 
   /** @throws SwarmError `stale_attempt`, `unavailable`: the steps of the attempt do not allow to settle it. */
-  async #settle(inFlight: InFlightTask, attempt: RunningAttempt, end: AttemptEnd, slot: Slot): Promise<void> {
-    if (attempt.steps !== undefined) await attempt.steps.close();
+  #settle(inFlight: InFlightTask, attempt: RunningAttempt, end: AttemptEnd, slot: Slot): Promise<void> {
+    const settle = () => this.#settleEnd(inFlight, attempt, end, slot);
+    return attempt.steps === undefined ? settle() : attempt.steps.close().then(settle); // most attempts have no steps
+  }
+
+  #settleEnd(inFlight: InFlightTask, attempt: RunningAttempt, end: AttemptEnd, slot: Slot): Promise<void> {
     const ranMs = this.#parts.clock.now() - attempt.startedAtMs;
     const facts = {
       number: attempt.number,

@@ -57,8 +57,8 @@ export class InFlightTask implements Arrival, StepLedger {
   readonly #log: Logger;
   #task: KnownTask | undefined;
   #tip: JournalTip = NO_RECORDS;
-  /** The history from the records of this host; undefined when the journal had records before. */
-  #history: HistoryFold | undefined = new HistoryFold();
+  /** The history from the records of this host: null before the first one, undefined when the journal had records before. */
+  #history: HistoryFold | null | undefined = null;
   #cancelled: CancelledError | undefined;
 
   constructor({ delivery, at, placement }: Arrival, { journal, log }: { journal: Journal; log: Logger }) {
@@ -139,6 +139,12 @@ export class InFlightTask implements Arrival, StepLedger {
   async record(record: JournalRecord, encoding?: Encoding): Promise<void> {
     const { capability, taskId } = this.at;
     this.#tip = await this.#journal.append(capability, taskId, record, this.#tip, encoding);
+    this.#addToHistory(record);
+  }
+
+  /** Most tasks have no record, so the history is made with the first one. */
+  #addToHistory(record: JournalRecord): void {
+    if (this.#history === null) this.#history = new HistoryFold();
     this.#history?.add(record);
   }
 
@@ -156,7 +162,7 @@ export class InFlightTask implements Arrival, StepLedger {
     if (record === null) return null;
     const found = { seq, ...this.#describe(record) };
     if (!isOwn(found)) return found;
-    if (seq > this.#tip.seq && record.type === "steps") this.#history?.add(record);
+    if (seq > this.#tip.seq && record.type === "steps") this.#addToHistory(record);
     this.#tip = tip;
     return found;
   }
@@ -174,6 +180,6 @@ export class InFlightTask implements Arrival, StepLedger {
   /** Closes the task's journal. Never rejects: see {@link closeQuietly}. */
   closeJournal(last: LastAttempt, finishedAtMs: number): Promise<void> {
     const parts = { journal: this.#journal, log: this.#log };
-    return closeQuietly(parts, this.at, last, finishedAtMs, this.#history);
+    return closeQuietly(parts, this.at, last, finishedAtMs, this.#history ?? undefined);
   }
 }

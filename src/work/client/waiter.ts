@@ -8,8 +8,7 @@
 import { type Clock, sleep } from "../../base/index.ts";
 import { lastToken, type Result, type Subjects, SwarmError, toSwarmError } from "../../protocol/index.ts";
 import type { IncomingRequest, Subscription, Transport } from "../../transport/index.ts";
-import { unpackResult } from "../stores/bodies.ts";
-import { readResult } from "../stores/results.ts";
+import { readResultMessage } from "../stores/results.ts";
 
 /** The wait for one result. */
 export interface ResultWait {
@@ -195,21 +194,28 @@ export class ResultWaiter {
   #onResult(waits: CapabilityWaits, message: IncomingRequest): void {
     const taskId = lastToken(message.subject);
     if (!waits.pending.has(taskId)) return;
-    void this.#settle(waits, taskId, async () =>
-      readResult(await unpackResult(message, this.#transport.blobs)),
-    );
+    try {
+      const result = readResultMessage(message, this.#transport.blobs);
+      if (!(result instanceof Promise)) this.#resolve(waits, taskId, result);
+      else
+        result.then(
+          (read) => this.#resolve(waits, taskId, read),
+          (error: unknown) => this.#fail(waits, taskId, error),
+        );
+    } catch (error) {
+      this.#fail(waits, taskId, error);
+    }
   }
 
-  async #settle(waits: CapabilityWaits, taskId: string, read: () => Promise<Result>): Promise<void> {
-    try {
-      const result = await read();
-      for (const entry of [...(waits.pending.get(taskId)?.entries ?? [])]) entry.resolve(result);
-    } catch (thrown) {
-      const error = toSwarmError(thrown);
-      // The server that announced the result may be gone before the client has read the result's blob.
-      if (error.code === "unavailable") return this.#read(Number.POSITIVE_INFINITY);
-      for (const entry of [...(waits.pending.get(taskId)?.entries ?? [])]) entry.reject(error);
-    }
+  #resolve(waits: CapabilityWaits, taskId: string, result: Result): void {
+    for (const entry of [...(waits.pending.get(taskId)?.entries ?? [])]) entry.resolve(result);
+  }
+
+  #fail(waits: CapabilityWaits, taskId: string, thrown: unknown): void {
+    const error = toSwarmError(thrown);
+    // The server that announced the result may be gone before the client has read the result's blob.
+    if (error.code === "unavailable") this.#read(Number.POSITIVE_INFINITY);
+    else for (const entry of [...(waits.pending.get(taskId)?.entries ?? [])]) entry.reject(error);
   }
 
   #hasWaits(): boolean {
@@ -262,13 +268,10 @@ export class ResultWaiter {
         if (!waits.pending.has(taskId) || this.#closed.signal.aborted) continue;
         try {
           const stored = await this.#readStored(taskId, capability);
-          if (stored !== null) await this.#settle(waits, taskId, async () => stored.result);
+          if (stored !== null) this.#resolve(waits, taskId, stored.result);
         } catch (error) {
           if (toSwarmError(error).code === "unavailable") isComplete = false;
-          else
-            await this.#settle(waits, taskId, async () => {
-              throw error;
-            });
+          else this.#fail(waits, taskId, error);
         }
       }
     };

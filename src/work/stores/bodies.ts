@@ -51,12 +51,13 @@ export function unpack(message: Incoming): { value: unknown; encoding: Encoding 
 const JSON_OBJECT_START = 0x7b;
 
 /**
- * Decodes a result, and fetches its blob if the body is a reference. A result in JSON begins with `{`, so for it the
- * function skips the headers, which saves time.
+ * Decodes a result, and fetches its blob if the body is a reference: returns a promise only then. A result in JSON begins with `{`, so
+ * for it the function skips the headers, which saves time.
+ * @throws SwarmError `invalid_input`.
  */
-export async function unpackResult(message: Incoming, blobs: Pick<Blobs, "get">): Promise<unknown> {
-  if (message.data[0] !== JSON_OBJECT_START) return (await unpackStored(message, blobs)).value;
-  const { value, encoding } = decode(message.data, CONTENT_TYPES.json);
+export function unpackResult(message: Incoming, blobs: Pick<Blobs, "get">): unknown | Promise<unknown> {
+  const contentType = message.data[0] === JSON_OBJECT_START ? CONTENT_TYPES.json : undefined;
+  const { value, encoding } = decode(message.data, contentType ?? message.header(HEADERS.contentType));
   return isBlobRef(value) ? unpackBlob(value, encoding, blobs) : value;
 }
 

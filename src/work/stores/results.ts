@@ -23,9 +23,9 @@ import {
   showValue,
   type TaskAddress,
 } from "../../protocol/index.ts";
-import type { Headers, Log, Stored, Transport } from "../../transport/index.ts";
+import type { Blobs, Headers, Incoming, Log, Stored, Transport } from "../../transport/index.ts";
 import { blobsOfLetter, renewBlobs } from "./blob-refs.ts";
-import { bodyHeaders, isLarge, packLarge, unpackStored } from "./bodies.ts";
+import { bodyHeaders, isLarge, packLarge, unpackResult, unpackStored } from "./bodies.ts";
 import { UNREADABLE, unreadableId } from "./messages.ts";
 
 /** The waits between the retries of an append with an unknown outcome. */
@@ -38,6 +38,8 @@ export interface ResultMarks {
   readonly ballotId?: string | undefined;
   readonly traceparent?: string | undefined;
 }
+
+const NO_MARKS: ResultMarks = {};
 
 /** Stores and reads results and dead letters. */
 export interface ResultStore {
@@ -96,7 +98,7 @@ export function createResultStore(parts: {
     status: ResultStatus,
     bytes: Uint8Array,
     encoding: Encoding,
-    { ballotId, traceparent }: ResultMarks = {},
+    { ballotId, traceparent }: ResultMarks = NO_MARKS,
   ): Promise<boolean> {
     const { capability, scope, taskId } = at;
     const headers = bodyHeaders(encoding);
@@ -119,11 +121,13 @@ export function createResultStore(parts: {
   }
 
   return {
-    async store(at, result, encoding, marks = {}) {
+    async store(at, result, encoding, marks = NO_MARKS) {
       let bytes = encode(result, encoding);
       if (isLarge(bytes)) bytes = await packLarge(bytes, encoding, transport.blobs);
-      const stored = await storeBytes(at, result.status, bytes, encoding, marks);
-      if (stored && marks.ballotId === undefined) countFailure(meter, at, result);
+      const storing = storeBytes(at, result.status, bytes, encoding, marks);
+      if (result.status !== "failed" || marks.ballotId !== undefined) return storing;
+      const stored = await storing;
+      if (stored) countFailure(meter, at, result);
       return stored;
     },
     storeBytes,
@@ -153,6 +157,15 @@ export function countFailure(
   { status, error }: Pick<Result, "status" | "error">,
 ): void {
   if (status === "failed") taskFailures.inc({ capability, code: error?.code ?? "internal" });
+}
+
+/**
+ * Reads the message of a stored result, and fetches its blob if it is a reference: returns a promise only then. Most results need none,
+ * and a coordinator reads one for each seat. @throws SwarmError as {@link unpackResult}.
+ */
+export function readResultMessage(message: Incoming, blobs: Pick<Blobs, "get">): Result | Promise<Result> {
+  const body = unpackResult(message, blobs);
+  return body instanceof Promise ? body.then(readResult) : readResult(body);
 }
 
 /** Parses a stored result. @throws SwarmError `invalid_input`. */

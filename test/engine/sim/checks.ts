@@ -10,7 +10,7 @@ import { seededChance, systemClock } from "../../../src/base/index.ts";
 import { LogStore } from "../../../src/engine/stores/log-store.ts";
 import { createSubjects, TerminalError } from "../../../src/protocol/index.ts";
 import type { Transport } from "../../../src/transport/index.ts";
-import { readResult, unpackResult } from "../../../src/work/index.ts";
+import { readResultMessage } from "../../../src/work/index.ts";
 import { Decider, type EndState, type Fold, foldLog, numberedId } from "../../../src/workflow/index.ts";
 import { createWorkflowTest } from "../../../src/workflow/testing/index.ts";
 import type { Made } from "./definitions.ts";
@@ -65,7 +65,7 @@ async function readRun({ raw, made }: Parts, id: string): Promise<Fold | string>
   if (entry !== null) return `${id}: a replay of ${entries} entries decides again`;
   const stored = await raw.log("results").last(subjects.filters.resultOfTask("workflow", id));
   if (stored === null) return `${id} has no result, and its log says ${end}`;
-  const { status } = readResult(await unpackResult(stored, raw.blobs));
+  const { status } = await readResultMessage(stored, raw.blobs);
   const expected = end === "completed" || end === "cancelled" ? end : "failed";
   return status === expected ? fold : `${id}: the result is ${status}, the log says ${end}`;
 }

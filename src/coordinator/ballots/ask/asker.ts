@@ -28,7 +28,7 @@ import {
   toSwarmError,
 } from "../../../protocol/index.ts";
 import type { Blobs, Incoming, Subscription, Transport } from "../../../transport/index.ts";
-import { readResult, unpackResult } from "../../../work/index.ts";
+import { readResultMessage } from "../../../work/index.ts";
 import type { Office } from "../../office/office.ts";
 import type { Placement } from "../../placement/placement.ts";
 import { findSubstitute } from "../seats.ts";
@@ -330,21 +330,30 @@ export class Asker {
     const question = this.#questions.get(taskId);
     if (question === undefined || question.isAnswered || question.doneSubject !== message.subject) return;
     if (question.live.stage !== "open") return void this.#markAnswered(question); // too late to count
-    void this.#receive(question, message).catch((error: unknown) => {
+    const onError = (error: unknown) => {
       this.#parts.log.warn({ err: error, taskId }, "ballot result not readable; the seat abstains");
       this.#abstain(question, `its result could not be read: ${toSwarmError(error).message}`);
-    });
+    };
+    try {
+      this.#receive(question, message)?.catch(onError);
+    } catch (error) {
+      onError(error);
+    }
   }
 
-  /** Feeds a stored result to the decider. */
-  async #receive(question: Question, message: Incoming): Promise<void> {
+  /** Feeds a stored result to the decider. Returns a promise when the blob store holds the result, which is rare. */
+  #receive(question: Question, message: Incoming): Promise<void> | undefined {
+    const result = readResultMessage(message, this.#blobs);
+    if (result instanceof Promise) return result.then((read) => this.#take(question, read, message.data));
+    this.#take(question, result, message.data);
+    return undefined;
+  }
+
+  #take(question: Question, result: Result, data: Uint8Array): void {
     const { live, to, round } = question;
-    const { clock } = this.#parts;
-    const result = readResult(await unpackResult(message, this.#blobs));
     if (!this.#markAnswered(question)) return;
-    if (question.countedBytes !== undefined && Buffer.compare(question.countedBytes, message.data) === 0)
-      return;
-    const atMs = clock.now();
+    if (question.countedBytes !== undefined && Buffer.compare(question.countedBytes, data) === 0) return;
+    const atMs = this.#parts.clock.now();
     const usage = result.usage === undefined ? {} : { usage: result.usage };
     const { output, vote } = result;
     const failed = this.#whyFailed(question, result);
@@ -354,7 +363,7 @@ export class Asker {
     } else if (failed !== undefined) {
       this.#parts.step(live, { type: "abstain", seat: to.seat, round, reason: failed, ...usage, atMs });
     } else {
-      this.#hold(live, to.seat, { round, output, bytes: message.data.length });
+      this.#hold(live, to.seat, { round, output, bytes: data.length });
       this.#parts.step(live, { type: "answer", seat: to.seat, round, output, vote, ...usage, atMs });
     }
   }
@@ -390,7 +399,7 @@ export class Asker {
 
   async #receiveWrite(question: Question, message: Incoming): Promise<void> {
     const { live, to, round } = question;
-    const { vote, output, usage } = readResult(await unpackResult(message, this.#blobs));
+    const { vote, output, usage } = await readResultMessage(message, this.#blobs);
     if (vote === undefined || !("seat" in to) || !this.#parts.isLive(live) || live.stage !== "open") return;
     question.countedBytes = message.data;
     this.#hold(live, to.seat, { round, output, bytes: message.data.length });
