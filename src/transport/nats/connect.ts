@@ -46,7 +46,7 @@ import { Dialer } from "./dial.ts";
 import { followExpiries } from "./expiry.ts";
 import { checkServer, initStreams, inspectStreams, listPlacedClasses } from "./init.ts";
 import { Link } from "./link.ts";
-import { createNatsLog, readServerTime } from "./log.ts";
+import { createNatsLog, keepLogs, readServerTime } from "./log.ts";
 import { createNatsObjects } from "./objects.ts";
 import { createNatsQueue } from "./queue.ts";
 import { checkTlsFiles, followFiles, type RotatedFiles, tlsFiles } from "./rotation.ts";
@@ -192,7 +192,7 @@ export async function connectNats(options: ConnectNatsOptions): Promise<Transpor
       readServer: () => readServerTime(link, timeSource),
       onSkew: createSkewLog(log, (skewMs) => meter.clockSkewSeconds.set(skewMs / 1_000)),
     }),
-    log: (key) => createNatsLog(link, streamName(key), silent),
+    log: keepLogs((key) => createNatsLog(link, streamName(key), silent)),
     queue: (key) => createNatsQueue(link, streamName(key)),
     bucket: (key) => createNatsBucket(link, bucketSpec(key).name),
     blobs: createNatsBlobs(link, blobs.name, blobs.ttlMs),

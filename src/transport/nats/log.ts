@@ -25,12 +25,30 @@ const READ_TIMEOUT_MS = 5_000;
 const TIME_TIMEOUT_MS = 1_000;
 
 const EMPTY = new Uint8Array();
+const NO_OPTIONS: AppendOptions = {};
 const encodeJson = (value: unknown) => utf8Bytes(JSON.stringify(value));
+
+/** The most logs that a connection keeps: those of a swarm with some agent classes. */
+const MAX_KEPT_LOGS = 64;
+
+/** Keeps the logs that `make` makes: each seat of a ballot needs one. */
+export function keepLogs<K>(make: (key: K) => Log): (key: K) => Log {
+  const logs = new Map<K, Log>();
+  return (key) => {
+    const kept = logs.get(key);
+    if (kept !== undefined) return kept;
+    if (logs.size >= MAX_KEPT_LOGS) logs.clear();
+    const log = make(key);
+    logs.set(key, log);
+    return log;
+  };
+}
 
 /** The log of the stream named `stream`. `silent` hears the outcomes of appends. */
 export function createNatsLog(link: Link, stream: string, silent?: SilentStreams): Log {
+  const at = { link, stream, silent };
   return {
-    append: (subject, data, options) => append({ link, stream, silent }, subject, data, options ?? {}),
+    append: (subject, data, options = NO_OPTIONS) => append(at, subject, data, options),
     last: (filter, options) =>
       options?.fresh === true
         ? getFromLeader(link, stream, { last_by_subj: filter })
