@@ -9,7 +9,9 @@ const MINUTE_MS = 60_000;
 const DAY_MINUTES = 1_440;
 const DAY_MS = DAY_MINUTES * MINUTE_MS;
 /** Above this number of ticks a year, only the days around changes and at the ends of the year are compared. */
-const MAX_TICKS = scaled(200, 2_000);
+const MAX_TICKS = scaled(200, 800);
+/** Above this number of ticks a year, only the hours around them: a comparison costs some 30 µs, and there are 10,000 cases. */
+const MAX_DENSE_TICKS = scaled(Number.POSITIVE_INFINITY, 4_000);
 
 /** A zone and the first of its five years. The first ones have the odd changes, and the short run takes only those. */
 const ZONES: readonly (readonly [zone: string, firstYear: number, shortYear: number])[] = [
@@ -146,41 +148,46 @@ function readClock(zone: string, year: number): { first: number; shown: Int32Arr
   return { first, shown, changes };
 }
 
-/** The ticks of the year, in minutes since 1970. */
-function enumerate(pattern: Pattern, { first, shown }: { first: number; shown: Int32Array }): number[] {
-  const ofDay = new Uint8Array(DAY_MINUTES);
-  for (const hour of pattern.hours) for (const minute of pattern.minutes) ofDay[hour * 60 + minute] = 1;
-  const days = new Map<number, boolean>();
-  const isDay = (day: number) => {
-    let known = days.get(day);
-    if (known === undefined) {
-      const date = new Date(day * DAY_MS);
-      known =
-        (pattern.days?.includes(date.getUTCDate()) ?? true) &&
-        (pattern.months?.includes(date.getUTCMonth() + 1) ?? true) &&
-        (pattern.weekdays?.includes(date.getUTCDay()) ?? true);
-      days.set(day, known);
-    }
-    return known;
-  };
-  const matches = (local: number) =>
-    ofDay[local % DAY_MINUTES] === 1 && isDay(Math.floor(local / DAY_MINUTES));
+/** The minutes of the year that are ticks, and their number; `isTick[0]` is the first minute of the clock. */
+function enumerate(
+  pattern: Pattern,
+  { first, shown }: { first: number; shown: Int32Array },
+): { isTick: Uint8Array; count: number } {
+  // First the local minutes that match, day by day; the clock may show a local time up to a day away from UTC.
+  const firstDay = Math.floor(first / DAY_MINUTES) - 2;
+  const lastDay = Math.floor((first + shown.length) / DAY_MINUTES) + 2;
+  const matches = new Uint8Array((lastDay - firstDay + 1) * DAY_MINUTES);
+  for (let day = firstDay; day <= lastDay; day++) {
+    const date = new Date(day * DAY_MS);
+    const isDay =
+      (pattern.days?.includes(date.getUTCDate()) ?? true) &&
+      (pattern.months?.includes(date.getUTCMonth() + 1) ?? true) &&
+      (pattern.weekdays?.includes(date.getUTCDay()) ?? true);
+    if (!isDay) continue;
+    for (const hour of pattern.hours)
+      for (const minute of pattern.minutes) matches[(day - firstDay) * DAY_MINUTES + hour * 60 + minute] = 1;
+  }
 
-  const ticks: number[] = [];
+  const isTick = new Uint8Array(shown.length);
+  const zero = firstDay * DAY_MINUTES;
+  const everyHour = pattern.hours.length === 24;
   let latest = (shown[0] as number) - 1;
+  let count = 0;
   for (let index = 0; index < shown.length; index++) {
     const local = shown[index] as number;
-    let isTick = false;
-    if (pattern.hours.length === 24) {
-      isTick = matches(local);
+    let isDue = false;
+    if (everyHour) {
+      isDue = matches[local - zero] === 1;
     } else {
       // Every local minute that the clock has now reached for the first time, or has just skipped, is due.
-      for (let due = latest + 1; due <= local; due++) isTick ||= matches(due);
+      for (let due = latest + 1; due <= local; due++) isDue ||= matches[due - zero] === 1;
       latest = Math.max(latest, local);
     }
-    if (isTick && index >= 2 * DAY_MINUTES) ticks.push(first + index);
+    if (!isDue || index < 2 * DAY_MINUTES) continue;
+    isTick[index] = 1;
+    count++;
   }
-  return ticks;
+  return { isTick, count };
 }
 
 const show = (minute: number | null) =>
@@ -188,29 +195,34 @@ const show = (minute: number | null) =>
 
 /** Compares `next` from tick to tick, and `last` back, over the year or its interesting days; returns the differences. */
 function compare(zone: string, pattern: Pattern, clock: ReturnType<typeof readClock>): string[] {
-  const expected = enumerate(pattern, clock);
+  const { isTick, count } = enumerate(pattern, clock);
   const ticks = readCron(pattern.cron, zone);
   const begin = clock.first + 2 * DAY_MINUTES;
   const end = clock.first + clock.shown.length;
-  const middles = [begin, ...clock.changes, end].map(
-    (at) => [at - DAY_MINUTES / 2, at + 1.2 * DAY_MINUTES] as const,
-  );
-  const windows = expected.length > MAX_TICKS ? middles : [[begin, end] as const];
+  // No change repeats more than two hours, and the time after a longer one is the first minute that follows it.
+  const isDense = count > MAX_DENSE_TICKS;
+  const [before, after] = isDense ? [180, 240] : [DAY_MINUTES / 2, 1.2 * DAY_MINUTES];
+  const middles = [begin, ...clock.changes, end].map((at) => [at - before, at + after] as const);
+  const windows = count > MAX_TICKS ? middles : [[begin, end] as const];
   const differences: string[] = [];
   for (const window of windows) {
-    const [from, to] = [Math.max(begin, window[0]), Math.min(end, window[1])];
-    let before: number | null = null;
+    const [from, to] = [Math.max(begin, Math.ceil(window[0])), Math.min(end, Math.ceil(window[1]))];
+    let previous: number | null = null;
     let at = ticks.next(from * MINUTE_MS - 1);
-    for (const tick of [...expected.filter((each) => each >= from && each < to), null]) {
+    const expected: (number | null)[] = [];
+    for (let minute = from; minute < to; minute++)
+      if (isTick[minute - clock.first] === 1) expected.push(minute);
+    for (const tick of [...expected, null]) {
       const got: number | null = at !== null && at < to * MINUTE_MS ? at / MINUTE_MS : null;
       if (got !== tick) {
         differences.push(`${pattern.cron} in ${zone}: expected ${show(tick)}, got ${show(got)}`);
         break;
       }
       if (tick === null || at === null) break;
-      const last = before === null ? null : ticks.last(at);
-      if (before !== last) differences.push(`${pattern.cron} in ${zone}: before ${show(tick)} came ${last}`);
-      before = at;
+      const last = previous === null ? null : ticks.last(at);
+      if (previous !== last)
+        differences.push(`${pattern.cron} in ${zone}: before ${show(tick)} came ${last}`);
+      previous = at;
       at = ticks.next(at);
     }
   }
