@@ -451,6 +451,12 @@ function fromFile(file: string, make: (contents: Uint8Array) => Authenticator): 
 function toConnectError(cause: unknown, servers: string[]): SwarmError {
   if (cause instanceof SwarmError) return cause;
   const message = redactText((cause as Error).message);
+  // The server waited in vain for the credentials (2 s by default), as on a busy machine: it did not judge them.
+  if (cause instanceof AuthorizationError && /authentication timeout/i.test(message))
+    return new SwarmError(
+      "unavailable",
+      `NATS at ${servers.join(", ")} did not get the credentials of this process in time (${message}): try again; this machine or the server is very busy`,
+    );
   if (cause instanceof AuthorizationError || cause instanceof UserAuthenticationExpiredError) {
     return new SwarmError(
       "not_permitted",

@@ -1,4 +1,5 @@
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { type AddressInfo, connect as connectTcp, createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, onTestFinished, test, vi } from "vitest";
@@ -68,6 +69,36 @@ test("user and password work in the URL and as options; a wrong password is not_
   const refused = open({ servers: `nats://anna:wr0ng@${servers}`, waitOnFirstConnect: true });
   await expect(refused).rejects.toMatchObject({ code: "not_permitted", field: "credentials" });
   await expect(refused).rejects.not.toThrow(/wr0ng/);
+});
+
+test("a server that got no credentials in time is unavailable, and a daemon tries again", async () => {
+  const server = await startServer();
+  // Stands before the server, and ends the first connections as a busy server does.
+  let ends = 2;
+  const front = createServer((socket) => {
+    const behind = connectTcp(Number(new URL(server.url).port), "127.0.0.1");
+    const isLate = ends-- > 0;
+    behind.on("data", (data) => {
+      if (!isLate) return void socket.write(data);
+      if (data.toString().startsWith("INFO")) socket.write(data);
+    });
+    socket.on("data", (data) =>
+      isLate ? socket.end("-ERR 'Authentication Timeout'\r\n") : behind.write(data),
+    );
+    for (const [one, other] of [
+      [socket, behind],
+      [behind, socket],
+    ] as const)
+      one.on("error", () => undefined).on("close", () => other.destroy());
+  });
+  await new Promise<void>((resolve) => front.listen(0, "127.0.0.1", resolve));
+  onTestFinished(() => void front.close());
+  const servers = `nats://127.0.0.1:${(front.address() as AddressInfo).port}`;
+  await expect(open({ servers })).rejects.toMatchObject({
+    code: "unavailable",
+    message: expect.stringMatching(/did not get the credentials of this process in time/),
+  });
+  expect((await open({ servers, waitOnFirstConnect: true })).state).toBe("connected");
 });
 
 test("a token works in the URL and as an option", async () => {
