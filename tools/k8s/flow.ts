@@ -1,7 +1,7 @@
 // Load on a swarm, and the watch of its office, while a test disturbs it. Owns the counts: lost and late tasks, and the longest time
 // without an answer of the office.
 import { createMeter, silentLogger, sleep, utf8Text } from "../../src/base/index.ts";
-import { connect } from "../../src/client/index.ts";
+import { type ConnectOptions, connect } from "../../src/client/index.ts";
 import { createOfficeClient } from "../../src/coordinator/index.ts";
 import { ACK_WAIT_MS, encode, toSwarmError } from "../../src/protocol/index.ts";
 import { connectNats, type Transport } from "../../src/transport/index.ts";
@@ -50,12 +50,19 @@ class ErrorCounts {
   }
 }
 
-/** Submits tasks of `echo` until `stop`, `perSecond` of them each second, and awaits the end of each. */
+/**
+ * Submits tasks of `echo` until `stop`, `perSecond` of them each second, and awaits the end of each. `as`: the user, its key and the TLS of a
+ * swarm with users.
+ */
 export async function startFlow(
   servers: string,
-  { perSecond, limit = Number.POSITIVE_INFINITY }: { perSecond: number; limit?: number },
+  {
+    perSecond,
+    limit = Number.POSITIVE_INFINITY,
+    as = {},
+  }: { perSecond: number; limit?: number; as?: ConnectOptions },
 ): Promise<{ stop(): Promise<FlowReport>; done: Promise<void> }> {
-  const client = await connect({ servers, name: "murmur-test-flow" });
+  const client = await connect({ ...as, servers, name: "murmur-test-flow" });
   const open = new Set<Promise<void>>();
   const counts = { submitted: 0, completed: 0, failed: 0, lost: 0, late: 0, slowestMs: 0 };
   const errors = new ErrorCounts();

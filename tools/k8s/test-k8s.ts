@@ -1,10 +1,10 @@
 // Installs the chart on a real cluster and disturbs the swarm: `npm run test:k8s -- [flags]`, with KUBECONFIG, kubectl and Helm. The machine needs
 // a route to the Services of the cluster; a node has one. It makes a namespace of its own, and removes it at the end.
 //
-//   node tools/k8s/test-k8s.ts --image murmur:0.1.0 [--nats-image nats:2.14.5-alpine] [--local-volumes DIR --node NAME] [--only STEP,STEP] [--keep]
+//   node tools/k8s/test-k8s.ts --image murmur:0.1.0 [--nats-image nats:2.14.5-alpine] [--tools-image murmur-tools:0.1.0] [--local-volumes DIR --node NAME] [--only STEP,STEP] [--keep]
 //
-// `--local-volumes` makes PersistentVolumes in folders of one node, for a cluster without a provisioner.
-import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+// `--tools-image` names the image of the target `tools`; without it the step `commands` tells that it did nothing. `--local-volumes` makes PersistentVolumes in folders of one node, for a cluster without a provisioner.
+import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { availableParallelism, loadavg, tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
@@ -13,6 +13,7 @@ import { connect } from "../../src/client/index.ts";
 import { CHART, hasTool } from "./chart.ts";
 import { Cluster, type PodFacts, type ProcessFacts } from "./cluster.ts";
 import { countDeliveries, startFlow, watchOffice } from "./flow.ts";
+import { prepareNamespace, removeNamespace, storageClassOf } from "./namespace.ts";
 import { readWork, wantedPods } from "./scaler.ts";
 
 /** The goals, from the numbers that the project promises. */
@@ -26,6 +27,7 @@ const { values: flags } = parseArgs({
   options: {
     image: { type: "string", default: "murmur:0.1.0" },
     "nats-image": { type: "string", default: "nats:2.14.5-alpine" },
+    "tools-image": { type: "string" },
     namespace: { type: "string", default: "murmur-test" },
     "local-volumes": { type: "string" },
     node: { type: "string" },
@@ -67,6 +69,35 @@ export default defineAgent({
 });
 `;
 
+/** An agent whose command leaves two children behind. The first goes on; the second ends as a child of process 1. */
+const LEAVER = `import { defineAgent } from "murmur-swarm";
+import { z } from "zod";
+export default defineAgent({
+  name: "leaver",
+  description: "Leaves children behind.",
+  capabilities: ["leave"],
+  slots: 1,
+  exec: { allow: ["sh", "git"] },
+  input: z.null(),
+  async run(_task, ctx) {
+    const git = await ctx.exec({ argv: ["git", "--version"] });
+    await ctx.exec({ argv: ["sh", "-c", "sleep 1000 & (sleep 0.2 &) ; env"] });
+    return git.stdout.trim();
+  },
+});
+`;
+
+/** The processes of a pod as "name state parent", seen from inside. */
+const PROCESSES = `const { readFileSync: read, readdirSync: list } = require("node:fs");
+console.log(JSON.stringify(list("/proc").filter((each) => /^\\d+$/.test(each) && Number(each) !== process.pid).flatMap((pid) => {
+  try {
+    const [, name, state, parent] = /\\((.*)\\) (\\S) (\\d+)/.exec(read("/proc/" + pid + "/stat", "utf8"));
+    return [{ pid: Number(pid), name, state, parent: Number(parent) }];
+  } catch {
+    return [];
+  }
+})));`;
+
 const [repository, tag] = flags.image.split(/:(?=[^:/]*$)/);
 const [natsRepository, natsTag] = flags["nats-image"].split(/:(?=[^:/]*$)/);
 
@@ -81,7 +112,7 @@ function writeValues(name: string, more: object = {}): string {
         image: { repository: natsRepository, tag: natsTag },
         storage: {
           size: "8Gi",
-          ...(flags["local-volumes"] === undefined ? {} : { storageClassName: `${flags.namespace}-local` }),
+          ...(flags["local-volumes"] === undefined ? {} : { storageClassName: storageClassOf(cluster) }),
         },
       },
     },
@@ -134,12 +165,21 @@ async function underLoad(
   const office = await watchOffice(address);
   const counted = await countDeliveries(address);
   const flow = await startFlow(address, { perSecond });
-  await pause(3_000);
-  await disturb(await office.leader());
-  await pause(3_000);
+  let failure: unknown;
+  try {
+    await pause(3_000);
+    await disturb(await office.leader());
+    await pause(3_000);
+  } catch (error) {
+    failure = error; // the load ends first: the next step must not find it
+  }
   const tasks = await flow.stop();
   const answers = await office.stop();
   const { deliveries, givenBack } = await counted.stop();
+  if (failure !== undefined) {
+    console.log(`     ${name}: ${JSON.stringify(tasks)}, office ${JSON.stringify(answers)}`);
+    throw failure;
+  }
   const { gapMs: gap } = answers;
   const timedOut = deliveries - givenBack - tasks.submitted;
   console.log(`     load average ${loadavg()[0]?.toFixed(1)} of ${availableParallelism()} cores`);
@@ -319,6 +359,51 @@ const STEPS: Readonly<Record<string, () => Promise<void>>> = {
     await cluster.waitForPods(PODS, 60_000);
     await client.close();
   },
+  /** An agent that runs commands, in the image with git and an init. */
+  async commands() {
+    const image = flags["tools-image"];
+    if (image === undefined) {
+      console.log("     not tried: --tools-image names no image");
+      return;
+    }
+    const [toolsRepository, toolsTag] = image.split(/:(?=[^:/]*$)/);
+    const withTools = JSON.parse(readFileSync(values, "utf8")) as {
+      permissions: { classes: [{ capabilities: string[]; groups: object[] }] };
+      agents: Record<string, object>;
+    };
+    const [agents] = withTools.permissions.classes;
+    agents.capabilities.push("leave");
+    agents.groups.push({ name: "leaver", slots: 1, capabilities: ["leave"] });
+    withTools.agents.leaver = {
+      ...{ roles: ["leaver"], capabilities: ["leave"], roleConfigMaps: { leaver: "leaver" } },
+      ...{ image: { repository: toolsRepository, tag: toolsTag }, env: { MURMUR_EXEC_ALLOW: "sh,git" } },
+    };
+    await cluster.helm(["upgrade", RELEASE, lowerChart(), "--values", writeValues("tools", withTools)]);
+    const pods = await cluster.waitForPods(PODS + 1, 180_000);
+    const pod = pods.find(({ name }) => name.startsWith(`${RELEASE}-agent-leaver-`))!.name;
+    const client = await connect({ servers: await servers() });
+    for (let count = 0; count < 5; count++) {
+      const { output } = await client.run({ capability: "leave", input: null }, { timeoutMs: 30_000 });
+      if (count === 0)
+        figure("git in the image", String(output), /^git version \d/.test(String(output)), "git version …");
+    }
+    await client.close();
+    await pause(2_000);
+    const shown = await cluster.kubectl(["exec", pod, "--", "node", "-e", PROCESSES]);
+    const processes = JSON.parse(shown) as { pid: number; name: string; state: string; parent: number }[];
+    const init = processes.find(({ pid }) => pid === 1)?.name;
+    figure("process 1", `${init}`, init === "tini", "tini");
+    const left = processes
+      .filter(({ pid, parent }) => pid !== 1 && parent !== 0)
+      .filter(({ name }) => name === "sleep");
+    figure("children that commands left behind", left.length, left.length === 0, "0 after 5 tasks");
+    const zombies = processes.filter(({ state }) => state === "Z").length;
+    figure("zombies", zombies, zombies === 0, "0");
+    const log = await cluster.kubectl(["logs", pod]);
+    figure("warnings about zombies", log.includes("zombies") ? 1 : 0, !log.includes("zombies"), "0");
+    await cluster.helm(["upgrade", RELEASE, lowerChart(), "--values", values]);
+    await cluster.waitForPods(PODS, 120_000);
+  },
   upgrade: () =>
     underLoad(
       "upgrade to this version with another log level",
@@ -362,77 +447,15 @@ const STEPS: Readonly<Record<string, () => Promise<void>>> = {
   },
 };
 
-async function prepare(): Promise<void> {
-  const level = {
-    "pod-security.kubernetes.io/enforce": "restricted",
-    "pod-security.kubernetes.io/warn": "restricted",
-  };
-  const objects: object[] = [
-    { apiVersion: "v1", kind: "Namespace", metadata: { name: flags.namespace, labels: level } },
-  ];
-  const volumes = flags["local-volumes"];
-  if (volumes !== undefined) {
-    const storageClassName = `${flags.namespace}-local`;
-    objects.push({
-      apiVersion: "storage.k8s.io/v1",
-      kind: "StorageClass",
-      metadata: { name: storageClassName },
-      provisioner: "kubernetes.io/no-provisioner",
-      volumeBindingMode: "WaitForFirstConsumer",
-    });
-    for (const at of [0, 1, 2]) {
-      const path = join(volumes, `${flags.namespace}-${at}`);
-      rmSync(path, { recursive: true, force: true });
-      mkdirSync(path, { recursive: true });
-      objects.push({
-        apiVersion: "v1",
-        kind: "PersistentVolume",
-        metadata: { name: `${flags.namespace}-${at}` },
-        spec: {
-          capacity: { storage: "8Gi" },
-          accessModes: ["ReadWriteOnce"],
-          storageClassName,
-          persistentVolumeReclaimPolicy: "Retain",
-          local: { path },
-          nodeAffinity: {
-            required: {
-              nodeSelectorTerms: [
-                {
-                  matchExpressions: [
-                    { key: "kubernetes.io/hostname", operator: "In", values: [flags.node ?? "rig-1"] },
-                  ],
-                },
-              ],
-            },
-          },
-        },
-      });
-    }
-  }
-  const name = (text: string) => ({ name: text, namespace: flags.namespace });
-  objects.push({
-    apiVersion: "v1",
-    kind: "Secret",
-    metadata: name("murmur-api-token"),
-    stringData: { token: TOKEN },
-  });
-  objects.push({
-    apiVersion: "v1",
-    kind: "ConfigMap",
-    metadata: name("greeter"),
-    data: { "agent.ts": GREETER },
-  });
-  await cluster.kubectl(
-    ["apply", "--server-side", "--filename", "-"],
-    JSON.stringify({ apiVersion: "v1", kind: "List", items: objects }),
-  );
-}
+const place = { volumes: flags["local-volumes"], node: flags.node };
 
-async function cleanUp(): Promise<void> {
-  await cluster.kubectl(["delete", "namespace", flags.namespace, "--ignore-not-found", "--timeout=110s"]);
-  if (flags["local-volumes"] === undefined) return;
-  const names = [0, 1, 2].map((at) => `pv/${flags.namespace}-${at}`);
-  await cluster.kubectl(["delete", ...names, `storageclass/${flags.namespace}-local`, "--ignore-not-found"]);
+async function prepare(): Promise<void> {
+  const name = (text: string) => ({ name: text, namespace: flags.namespace });
+  await prepareNamespace(cluster, place, [
+    { apiVersion: "v1", kind: "Secret", metadata: name("murmur-api-token"), stringData: { token: TOKEN } },
+    { apiVersion: "v1", kind: "ConfigMap", metadata: name("greeter"), data: { "agent.ts": GREETER } },
+    { apiVersion: "v1", kind: "ConfigMap", metadata: name("leaver"), data: { "agent.ts": LEAVER } },
+  ]);
 }
 
 const wanted = flags.only?.split(",") ?? Object.keys(STEPS);
@@ -453,6 +476,6 @@ for (const step of wanted) {
   }
   console.log(`     ${((performance.now() - startedMs) / 1_000).toFixed(1)} s`);
 }
-if (!flags.keep) await cleanUp();
+if (!flags.keep) await removeNamespace(cluster, place);
 console.log(`${passed} passed, ${failed} failed`);
 process.exitCode = failed === 0 ? 0 : 1;

@@ -139,14 +139,28 @@ describe("TLS", () => {
     expect(warnings()[0]?.err?.message).toContain(next);
   });
 
-  test("a server that wants a certificate of the process is told once and in /readyz", {
-    timeout: 60_000,
-  }, async () => {
-    const url = await serve("good", `, ca_file: "${at("ca.pem")}", verify: true`);
-    const { ready } = await start("api", { MURMUR_SERVER: url, MURMUR_TLS_CA: at("ca.pem") });
-    const next = "the server refuses the certificate of this process";
-    await vi.waitFor(async () => expect(await ready()).toContain(next), SOON);
-  });
+  test.each([
+    ["no certificate", {}],
+    ["an expired certificate", { MURMUR_TLS_CERT: "old.pem", MURMUR_TLS_KEY: "old.key" }],
+  ])(
+    "a server that wants a certificate, and a process with %s, is told once and in /readyz",
+    {
+      timeout: 60_000,
+    },
+    async (_, files) => {
+      const url = await serve("good", `, ca_file: "${at("ca.pem")}", verify: true`);
+      const own = Object.fromEntries(Object.entries(files).map(([name, file]) => [name, at(file)]));
+      const { ready, warnings } = await start("api", {
+        MURMUR_SERVER: url,
+        MURMUR_TLS_CA: at("ca.pem"),
+        ...own,
+      });
+      const next = "the server refuses the certificate of this process";
+      await vi.waitFor(async () => expect(await ready()).toContain(next), SOON);
+      await new Promise((resolve) => setTimeout(resolve, 1_000));
+      expect(warnings().map(({ msg }) => msg)).toEqual(["cannot connect to NATS yet; retrying"]);
+    },
+  );
 });
 
 test.each([

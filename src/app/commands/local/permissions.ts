@@ -326,7 +326,7 @@ export const reload = defineCommand({
   }),
   examples: ["permissions reload", "permissions reload --server nats://nats:4222"],
   details:
-    "Adding or revoking a user restarts nothing: a revoked user loses its connections at once. In the data directory of a swarm that up\nstarted with --permissions it makes missing keys and writes the accounts anew first; elsewhere the servers must have their new\nfile already. Connects as the user system (MURMUR_NKEY_FILE, MURMUR_INBOX_PREFIX=_INBOX.system). Exit code 1 when a server keeps its\nearlier configuration.",
+    "Adding or revoking a user restarts nothing: a revoked user loses its connections at once. In the data directory of a swarm that up\nstarted with --permissions it makes missing keys and writes the accounts anew first; elsewhere the servers must have their new\nfile already. Connects as the user system (MURMUR_NKEY_FILE, MURMUR_INBOX_PREFIX=_INBOX.system). Exit code 1 when a server keeps its\nearlier configuration. The servers also read their certificates and keys of TLS.",
   async run(ports, input) {
     const { connectNats } = await import("../../../transport/index.ts");
     const target = await resolveTarget(ports.config, ports.sources, ports.environment);
@@ -357,7 +357,7 @@ export const reload = defineCommand({
       ...(wrote === null ? [] : [`wrote     ${wrote}`]),
       ...servers.map(({ server, problem, isChanged }) =>
         problem === null
-          ? `reloaded  ${server}${isChanged ? "" : " (its configuration is as before)"}`
+          ? `reloaded  ${server}${isChanged ? "" : " (its users and settings are as before; it has read its certificates)"}`
           : `failed    ${server}: ${problem}`,
       ),
     ].join("\n"),
