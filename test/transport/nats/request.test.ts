@@ -33,6 +33,7 @@ async function setup() {
     publish: () => undefined,
     watchOverdue: () => undefined,
     noteRequest: () => undefined,
+    flush: () => Promise.resolve(), // the server is there
   };
   return {
     link: link as unknown as Link,
