@@ -22,6 +22,7 @@ import {
   loadDefinition,
   map,
   race,
+  shared,
   signal,
   sleep,
   step,
@@ -132,6 +133,17 @@ const lasts = defineWorkflow({
     yield* all([step("long", "run", 1, { undo: { call: "undo" } }), sleep("nap", 3_600_000)]);
   },
 });
+const shares = defineWorkflow({
+  name: "shares",
+  version: 1,
+  *run() {
+    const { revision } = yield* shared("begin", "count", { set: 1 });
+    yield* step("x", "do", 1);
+    yield* shared("change", "count", { set: 2, revision });
+    const seen = yield* shared<number>("look", "count");
+    return yield* step("y", "do", seen?.value ?? null);
+  },
+});
 const settles = defineWorkflow({
   name: "settles",
   version: 1,
@@ -208,6 +220,12 @@ const STORIES: Readonly<Record<string, Story>> = {
     status: "cancelled",
     end: "cancelled",
     effects: ["do run/x", "run run/long", "undo run/long~undo", "undo run/x~undo"],
+  },
+  "shared values": {
+    definitions: [shares],
+    status: "completed",
+    end: "completed",
+    effects: ["do run/x", "do run/y"],
   },
   "a failure that the code catches": {
     definitions: [settles],
