@@ -141,6 +141,8 @@ class World implements Stage {
   #hosts = 0;
   #parked: Parked[] = [];
   #works: Work[] = [];
+  /** The steps that ended in this turn: their results may not be stored yet. */
+  #ending: Work[] = [];
   #isCalm = false;
   #lines = 0;
 
@@ -241,6 +243,7 @@ class World implements Stage {
   /** Lets everything happen that needs no further event. */
   async #settle(): Promise<void> {
     for (let turn = 0; turn < 6; turn++) await new Promise((resolve) => setImmediate(resolve));
+    this.#ending = [];
   }
 
   async #turn(): Promise<void> {
@@ -385,6 +388,7 @@ class World implements Stage {
     this.#host = host;
     await makePlacedConsumer(this.#raw, hostId);
     const workforce = new ScriptedWorkforce(8, ({ task, key, signal }) => {
+      if (host.isDead) return new Promise(() => undefined); // The delivery had reached the process that died.
       const { capability, scope } = task;
       this.trace(`host begins ${task.id} ${key}`);
       const known = this.#seen.effects.get(key);
@@ -435,7 +439,7 @@ class World implements Stage {
     this.count("host killed at a cancel");
     host.isDead = true;
     this.#host = null;
-    for (const { key } of this.#works.splice(0))
+    for (const { key } of [...this.#works.splice(0), ...this.#ending])
       this.#seen.died.set(key, (this.#seen.died.get(key) ?? 0) + 1);
     void host.transport.close();
   }
@@ -456,6 +460,7 @@ class World implements Stage {
       const [work] = able.splice(integerBetween(this.#chance, 0, able.length - 1), 1);
       this.#works = this.#works.filter((other) => other !== work);
       this.trace(`host ends ${work?.capability}`);
+      if (work !== undefined) this.#ending.push(work);
       work?.finish();
     }
   }
