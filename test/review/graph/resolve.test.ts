@@ -138,6 +138,7 @@ describe("a specifier is resolved as Node, TypeScript and bundlers do", () => {
 
   test("a file that exists and is not reviewed is not missing, nor is a file that git ignores", () => {
     expect(setup({ exists: ["src/big.js"] })("./big")).toBe("outside");
+    expect(setup({ exists: ["src/look.scss"] })("./look")).toBe("outside");
     expect(setup({ ignored: ["src/client.js"] })("./client")).toBe("unsure");
   });
 

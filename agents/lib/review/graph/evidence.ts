@@ -2,7 +2,7 @@
 // path, patterns of bundlers, folders that are read. Each hint only says that a file may be in use, never that one is missing. Pure.
 import { posix } from "node:path";
 import { compileGlob, expandBraces, matchesGlob } from "../patterns/glob.ts";
-import { findFile, findSource, type Listing, stemOf } from "./listing.ts";
+import { findFile, findSource, findSourceFolders, type Listing, stemOf } from "./listing.ts";
 
 /** Files besides code and manifests that name code: pages, templates, workflows, containers, configurations. */
 export function isEvidence(file: string): boolean {
@@ -133,14 +133,27 @@ export class Hints {
     return found;
   }
 
-  /** The files in a folder that a program reads, and below it. */
+  /** The files in a folder that a program reads, and below it; of a folder of the build's output, its sources. */
   filesInFolder(named: string, bases: readonly string[]): string[] {
     for (const base of bases) {
       const at = posix.join(base, named.replace(/^\/+/, ""));
       if (at !== "." && this.#listing.hasFolder(at)) return [...this.#listing.filesBelow(at)];
+      const sources = findSourceFolders(this.#listing, base, named.replace(/^\/+/, ""));
+      if (sources.length > 0) return sources.flatMap((source) => [...this.#listing.filesBelow(source)]);
     }
     return [];
   }
+}
+
+/**
+ * The folder from which a configuration of webpack names its entries: `context: __dirname + "/lib"`, `context: path.resolve(__dirname, "lib")`
+ * (https://webpack.js.org/configuration/entry-context/).
+ */
+const CONTEXT = /\bcontext\s{0,20}:\s{0,20}[\w.,( +]{0,80}["'`]([\w./-]{1,200})["'`]/g;
+
+/** The folders that a configuration names as its context, relative to it. */
+export function contextsIn(text: string): string[] {
+  return [...text.matchAll(CONTEXT)].map(([, folder = ""]) => folder.replace(/^\/+/, ""));
 }
 
 /** Calls that load the files of a folder. */

@@ -22,7 +22,15 @@ import {
 } from "./aliases.ts";
 import { CONFIG_NAME } from "./conventions.ts";
 import { allTextsOf, type Data, parseJsonc } from "./data.ts";
-import { Hints, isEvidence, looseImports, MAX_EVIDENCE_BYTES, pathsIn, READS_FOLDERS } from "./evidence.ts";
+import {
+  contextsIn,
+  Hints,
+  isEvidence,
+  looseImports,
+  MAX_EVIDENCE_BYTES,
+  pathsIn,
+  READS_FOLDERS,
+} from "./evidence.ts";
 import { importsOf, type RawImport } from "./imports.ts";
 import { type Listing, listFiles } from "./listing.ts";
 import { isManifest, Packages, readPackage } from "./packages.ts";
@@ -68,6 +76,8 @@ interface ReadSource {
   imports: RawImport[];
   patterns: readonly string[];
   paths: ReadonlySet<string>;
+  /** Folders from which a configuration names files, besides its own. */
+  contexts: readonly string[];
   readsFolders: boolean;
   facts: Pick<Module, "hasValues" | "isProgram" | "isDecorated" | "lines">;
 }
@@ -224,6 +234,7 @@ function readSource(source: Source): ReadSource {
     imports,
     patterns,
     paths: CONFIG_NAME.test(source.file) ? withoutPatterns(pathsIn(code)) : pathsIn(code),
+    contexts: CONFIG_NAME.test(source.file) ? contextsIn(code) : [],
     readsFolders: READS_FOLDERS.test(code),
     facts: {
       // The template of a component is a value.
@@ -288,7 +299,11 @@ function toModule(source: ReadSource, rooms: Rooms & { known: ReadonlySet<string
     const to = resolution.state === "file" && known.has(resolution.to) ? resolution.to : null;
     return { ...raw, to, resolution };
   });
-  const bases = basesOf(source.file, packages);
+  const folder = posix.dirname(source.file);
+  const bases = [
+    ...basesOf(source.file, packages),
+    ...source.contexts.map((context) => posix.join(folder, context)),
+  ];
   for (const path of [...source.paths, ...source.patterns]) {
     for (const file of [...hints.filesOf(path, bases), ...packages.filesNamed(path)]) loads.add(file);
   }

@@ -128,6 +128,16 @@ const OUTPUT_SUFFIX =
   /\.(?:min|umd|cjs|esm|es|mjs|iife|amd|global|prod|production|dev|development|bundle|common|module|modern|legacy|browser|node|system)(?=\.|$)/g;
 const SOURCE_FOLDERS = ["src", "source", "sources", "lib", "source/lib", "src/lib", "."] as const;
 
+/** Finds the folders of sources that a build compiles into a folder: `dist/commands` → `src/commands`. Both paths are relative to `folder`. */
+export function findSourceFolders(listing: Listing, folder: string, path: string): string[] {
+  const parts = posix.normalize(path).split("/");
+  if (!OUTPUT_FOLDER.test(parts[0] ?? "")) return [];
+  const tail = parts.slice(1).join("/");
+  return SOURCE_FOLDERS.map((source) => posix.join(folder, source, tail)).filter(
+    (at) => at !== posix.normalize(folder) && at !== posix.join(folder, path) && listing.hasFolder(at),
+  );
+}
+
 /**
  * Finds the source of a file that a build makes: `dist/esm/a.mjs` → `src/a.ts`. Null when no obvious source exists.
  * @param folder The package's folder; `path` is relative to it.

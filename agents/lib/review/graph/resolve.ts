@@ -272,6 +272,12 @@ function existsAny(listing: Listing, at: string): boolean {
     ".jsx",
     ".tsx",
     ".d.ts",
+    // webpack's `resolve.extensions` may add the endings of stylesheets.
+    ".css",
+    ".scss",
+    ".sass",
+    ".less",
+    ".styl",
     "/index.js",
     "/index.ts",
     "/package.json",
