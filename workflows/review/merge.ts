@@ -1,6 +1,6 @@
 // Merges many answers into one list of findings: joins the reports of several analysers about one line, adds the agreement of
 // the linters' ballot, gives each finding a lasting fingerprint, and ranks the findings. Pure.
-import { createHash } from "node:crypto";
+import { hash } from "node:crypto";
 import {
   AREAS,
   areaOf,
@@ -252,7 +252,7 @@ function withFingerprints(problems: readonly Finding[]): Finding[] {
       const number = seen.get(anchor) ?? 0;
       seen.set(anchor, number + 1);
       const name = JSON.stringify([finding.kind, finding.file, anchor, number]);
-      return { ...finding, fingerprint: createHash("sha256").update(name).digest("hex").slice(0, 16) };
+      return { ...finding, fingerprint: hash("sha256", name, "hex").slice(0, 16) };
     });
 }
 

@@ -1,6 +1,6 @@
 // Reads the reviewed files, within a size limit and never outside the directory, not even through a link. Also makes the
 // anchors of findings. Leaves the choice of files to the planner.
-import { createHash } from "node:crypto";
+import { hash } from "node:crypto";
 import { closeSync, constants, fstatSync, openSync, readSync, realpathSync, statSync } from "node:fs";
 import { isAbsolute, join, relative } from "node:path";
 import { setImmediate } from "node:timers/promises";
@@ -204,7 +204,7 @@ export function lineCounter(text: string): (offset: number) => number {
 
 /** Returns a stable identifier of a text: 64 bits of SHA-256 over the text with its blanks collapsed. */
 export function anchorOf(text: string): string {
-  return createHash("sha256").update(text.trim().replace(/\s+/g, " ")).digest("hex").slice(0, 16);
+  return hash("sha256", text.trim().replace(/\s+/g, " "), "hex").slice(0, 16);
 }
 
 /** Returns the lines of a text, as linters count them. */

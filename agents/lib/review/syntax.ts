@@ -3,6 +3,7 @@
 import type { ParseResult } from "oxc-parser";
 import type { AnalysisTools, RawFinding, ReviewInput, Severity, Unjudged } from "./contract.ts";
 import { anchorOf, isCode, isDeclaration, lineCounter, linesOf, oneLine, readReviewed } from "./files.ts";
+import { KeptTrees } from "./kept-trees.ts";
 import { KINDS } from "./kinds.ts";
 import { isComponent, scriptOf } from "./scripts.ts";
 import { importAnalyser } from "./toolbox.ts";
@@ -36,6 +37,9 @@ interface Parser {
   ): ParseResult;
 }
 
+/** The trees of the analyses in this process: each of them asks for most files of a review. */
+const TREES = new KeptTrees<Parsed | { error: string }>();
+
 /**
  * Parses the code files and components of the input that `takes` chooses, and calls `visit` for each. Returns the files that it could not
  * read or parse. Between files it gives the event loop back.
@@ -57,7 +61,9 @@ export async function eachSource(
       continue;
     }
     const { text } = read;
-    const parsed = parseSource(parser, file, text);
+    const parsed =
+      TREES.get(input.directory, file, text) ??
+      TREES.keep(input.directory, file, text, parseSource(parser, file, text));
     if ("error" in parsed) {
       unjudged.push(
         isTemplate(text)
