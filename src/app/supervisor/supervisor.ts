@@ -58,8 +58,8 @@ export interface SupervisorOptions {
   /** The number of engines that a person asked for, to keep; undefined: the next `up` looks at the project again. */
   wantedEngines?: number | undefined;
   /**
-   * False for a swarm that no `up` or `restart` will change: then the supervisor does not read the files of the program, with which it would
-   * compare later ones (0.2 s of CPU time). Default true.
+   * False for a swarm that no `up` or `restart` will change: then the supervisor does not read the files of the program for a later comparison
+   * (0.2 s of CPU time). Default true.
    */
   isLasting?: boolean | undefined;
   /** Whether an api process runs too; default true. Without an api process, the streams must exist already. */

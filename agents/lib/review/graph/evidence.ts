@@ -146,7 +146,7 @@ export class Hints {
 }
 
 /**
- * The folder from which a configuration of webpack names its entries: `context: __dirname + "/lib"`, `context: path.resolve(__dirname, "lib")`
+ * A configuration of webpack names its entries relative to this folder: `context: __dirname + "/lib"`, `context: path.resolve(__dirname, "lib")`
  * (https://webpack.js.org/configuration/entry-context/).
  */
 const CONTEXT = /\bcontext\s{0,20}:\s{0,20}[\w.,( +]{0,80}["'`]([\w./-]{1,200})["'`]/g;

@@ -76,7 +76,7 @@ interface ReadSource {
   imports: RawImport[];
   patterns: readonly string[];
   paths: ReadonlySet<string>;
-  /** Folders from which a configuration names files, besides its own. */
+  /** Folders of a configuration: it names files relative to them, and to its own folder. */
   contexts: readonly string[];
   readsFolders: boolean;
   facts: Pick<Module, "hasValues" | "isProgram" | "isDecorated" | "lines">;
