@@ -82,22 +82,14 @@ const TOPOLOGY: Readonly<Record<BallotSpec["topology"], Topology>> = {
   },
 };
 
-/** The waves by round, for each shape: each answer of a ballot asks for the same waves several times. */
-const knownWaves = new WeakMap<Shape, Map<number, readonly Wave[]>>();
+/** The latest waves: one answer asks for the waves of its ballot several times. */
+let latest: { readonly spec: Shape; readonly round: number; readonly waves: readonly Wave[] } | undefined;
 
 /** The waves of a round, in order. */
 export function wavesOf(spec: Shape, round: number): readonly Wave[] {
-  let byRound = knownWaves.get(spec);
-  if (byRound === undefined) {
-    byRound = new Map();
-    knownWaves.set(spec, byRound);
-  }
-  let waves = byRound.get(round);
-  if (waves === undefined) {
-    waves = TOPOLOGY[spec.topology].waves(spec, round);
-    byRound.set(round, waves);
-  }
-  return waves;
+  if (latest?.spec !== spec || latest.round !== round)
+    latest = { spec, round, waves: TOPOLOGY[spec.topology].waves(spec, round) };
+  return latest.waves;
 }
 
 /** The seats that vote. */
