@@ -1,12 +1,45 @@
-// Answers of the API for the views of the console, with none, one and many things. Every text is the given one, so that a test can make all
-// of them hostile.
-const AT = "2026-01-01T00:00:00.000Z";
+// Answers of the API for the views of the console, with none, one and many things. A test can put one text into every field of free text, so
+// that it can make all of them hostile; the pictures of the docs have texts of a shop.
 
-/** The samples with so many things. `text`: stands in every field of free text. */
-export function samples(count: number, text = "a message") {
+/** The free text of each kind of field. */
+const SHOP = {
+  agent: ["pay-eu-1", "pay-eu-2", "pay-us-1", "pay-us-2"],
+  argument: ["--watch"],
+  blocked: ["the log has charge, the code of version 3 asks for pay"],
+  by: ["anna", "deploy-bot", "bo"],
+  capability: ["refund", "invoice"],
+  cause: [
+    "all 8 slots of the 4 agents of pay are in use, 4 agents wait for something, and 12 tasks wait",
+    "all 4 slots of the 2 agents of invoice are in use, 0 agents wait for something, and 12 tasks wait",
+  ],
+  doing: ["checks the card", "waits for the bank", "writes the receipt"],
+  finding: ["three agents agreed where one alone was wrong in 1 of 4 cases"],
+  host: ["node-a", "node-b", "node-c"],
+  message: [
+    "the bank did not answer within 10 s",
+    "the address of the customer is incomplete",
+    "the price of the order has changed",
+    "the card was declined",
+  ],
+  model: ["small-fast", "large-careful"],
+  note: ["3 of 6 parcels are packed", "waits for the courier", "the invoice is printed"],
+  part: ["no answer within 5 s"],
+  person: ["ops"],
+  step: ["charge-card"],
+  summary: ["tasks wait longer than their priority promises, and every slot is in use"],
+  what: ["warm cache"],
+  workflow: ["order", "refund", "restock"],
+} as const;
+type Kind = keyof typeof SHOP;
+
+/** The samples with so many things. `text`: stands in every field of free text; `null`: the texts of a shop. */
+export function samples(count: number, text: string | null = "a message") {
+  const say = (kind: Kind, index = 0): string => text ?? (SHOP[kind][index % SHOP[kind].length] as string);
+  const leader = text ?? "c0";
+  const AT = new Date(Date.now() - 3_600_000).toISOString();
   const many = <T>(make: (at: number) => T): T[] => Array.from({ length: count }, (_, at) => make(at));
   const at = (index: number) => new Date(Date.now() - 1_000 * (index + 1)).toISOString();
-  const error = { code: "timeout", message: text, retryable: true };
+  const error = { code: "timeout", message: say("message"), retryable: true };
   const task = (index: number, state: string) => ({
     ...{ taskId: `task-${index}`, capability: "pay", state, attempt: 2, progress: 40, agent: `pay-${index}` },
     ...{
@@ -25,50 +58,50 @@ export function samples(count: number, text = "a message") {
       startedAt: AT,
       finishedAt: at(index),
     },
-    ...{ queuedMs: 10, ranMs: 900, output: { text } },
+    ...{ queuedMs: 10, ranMs: 900, output: { reason: say("message", index) } },
   });
   const history = {
     ...{ droppedAttempts: 0, droppedTraces: 0 },
     attempts: [
       {
         attempt: 1,
-        agent: text,
+        agent: say("agent"),
         outcome: "failed",
         startedAt: AT,
         endedAt: at(9),
         retryAt: at(8),
         error,
-        trace: text,
+        trace: text ?? "4bf92f3577b34da6",
       },
       { attempt: 2, agent: "pay-1", outcome: "running", startedAt: at(1) },
     ],
-    steps: [{ step: text, state: "completed", attempt: 1, agent: "pay-1", at: at(2) }],
+    steps: [{ step: say("step"), state: "completed", attempt: 1, agent: "pay-1", at: at(2) }],
   };
   const problem = (index: number) => ({
     ...{
       name: "MurmurSlotsSaturated",
       severity: index % 2 === 0 ? "page" : "ticket",
       effect: "late",
-      summary: text,
+      summary: say("summary"),
     },
     ...{
       since: at(60),
-      hit: { capabilities: [`pay${index}`, text], tasks: 12, oldest: at(90) },
-      cause: text,
+      hit: { capabilities: [`pay${index}`, say("capability", index)], tasks: 12, oldest: at(90) },
+      cause: say("cause", index),
     },
     ...{
       runbook: "docs/runbooks/MurmurSlotsSaturated.md",
-      commands: [`murmur agent ls ${text}`, "murmur top"],
+      commands: [text === null ? "murmur agent ls" : `murmur agent ls ${text}`, "murmur top"],
     },
   });
   const page = (tasks: object[]) => ({
     ...{ tasks, next: null, seen: tasks.length, missesBallots: false },
-    hidden: count === 0 ? [] : [{ why: "filter", count: 3, reason: text }],
+    hidden: count === 0 ? [] : [{ why: "filter", count: 3, reason: text ?? "they do not fit the search" }],
   });
   const run = (index: number) => ({
     ...{
       id: `run-${index}`,
-      name: text,
+      name: say("workflow", index),
       version: 1,
       state: "running",
       generation: 1,
@@ -77,9 +110,9 @@ export function samples(count: number, text = "a message") {
     },
     ...{
       progress: 0.5,
-      note: text,
+      note: say("note", index),
       at: at(index),
-      waiting: { reason: "human", path: "approve", count: 1, by: [text] },
+      waiting: { reason: "human", path: "approve", count: 1, by: [say("person")] },
     },
   });
   const ballot = (index: number) => ({
@@ -96,7 +129,7 @@ export function samples(count: number, text = "a message") {
   return {
     "/v1/overview": () => ({
       ...{ prefix: "murmur", at: new Date().toISOString(), problems: many(problem).slice(0, 20) },
-      unknown: count === 0 ? [] : [{ part: "streams", reason: text }],
+      unknown: count === 0 ? [] : [{ part: "streams", reason: say("part") }],
       counts: { arrived: 100, ended: 90, dead: count },
       capabilities: many((index) => ({
         ...{
@@ -113,7 +146,7 @@ export function samples(count: number, text = "a message") {
         waits: count === 0 ? {} : { model: 1 },
         slots: { used: 1, total: count },
       },
-      office: count === 0 ? null : { leader: text, coordinators: 3, lag: 0 },
+      office: count === 0 ? null : { leader, coordinators: 3, lag: 0 },
       delayed: count,
       streams: count === 0 ? [] : [{ stream: "tasks", share: 0.42 }],
       ages: { queues: 400, agents: 1_200, streams: 300, office: null },
@@ -121,12 +154,21 @@ export function samples(count: number, text = "a message") {
     "/v1/tasks": (search: URLSearchParams) => {
       const state = search.get("state");
       if (search.get("stray") === "true")
-        return page(count === 0 ? [] : [{ ...task(9_999_999, "pending"), stray: text }]);
+        return page(
+          count === 0
+            ? []
+            : [
+                {
+                  ...task(9_999_999, "pending"),
+                  stray: text ?? "no agent has offered the capability pai yet",
+                },
+              ],
+        );
       if (state === "running")
         return page(
           many((index) => ({
             ...task(index, "running"),
-            waiting: { reason: "human", steps: [text], since: AT },
+            waiting: { reason: "human", steps: [say("step")], since: AT },
           })).slice(0, 3),
         );
       const all = many((index) => {
@@ -138,22 +180,31 @@ export function samples(count: number, text = "a message") {
     },
     "/v1/tasks/task-0": {
       ...task(0, "running"),
-      ...{ history, result: result(0), stray: text, traceId: "abc", traceUrl: "https://traces.example/abc" },
-      ...{ placement: { agent: text, reasons: [{ what: text, value: 1 }] }, paused: { since: AT, by: text } },
-      ...{ handOffs: [{ agent: text, attempt: 1, at: AT }], ballot: { seats: 3, answered: 1 } },
-      waiting: { reason: "human", steps: [text], since: AT },
+      ...{
+        history,
+        result: result(0),
+        ...(text === null ? {} : { stray: text }),
+        traceId: "abc",
+        traceUrl: "https://traces.example/abc",
+      },
+      ...{
+        placement: { agent: say("agent"), reasons: [{ what: say("what"), value: 1 }] },
+        paused: { since: AT, by: say("by") },
+      },
+      ...{ handOffs: [{ agent: say("agent"), attempt: 1, at: AT }], ballot: { seats: 3, answered: 1 } },
+      waiting: { reason: "human", steps: [say("step")], since: AT },
     },
     "/v1/dead/groups": {
       groups: many((index) => ({
         ...{
           capability: `pay${index}`,
           code: "timeout",
-          fingerprint: `${text} ${index}`,
+          fingerprint: text === null ? say("message", index) : `${text} ${index}`,
           count: 5,
           oldest: at(90),
           newest: at(3),
         },
-        sample: { taskId: `task-${index}`, message: text },
+        sample: { taskId: `task-${index}`, message: say("message", index) },
       })),
       ...{ seen: count * 5, stored: count * 5, more: 0 },
     },
@@ -167,21 +218,21 @@ export function samples(count: number, text = "a message") {
         },
         ...{
           waiting: index % 2 === 0 ? "model" : null,
-          doing: text,
+          doing: say("doing", index),
           slots: { used: 1, total: 2 },
           loop: 1,
-          host: text,
+          host: say("host", index),
         },
-        ...{ pid: 1, since: AT, version: "1", model: text },
+        ...{ pid: 1, since: AT, version: "1", model: say("model", index) },
       })),
       ageMs: 900,
     },
     "/v1/office": {
-      ...{ leader: count === 0 ? null : text, leaderPid: 1, term: 4, since: AT, logSeq: 1_000 },
+      ...{ leader: count === 0 ? null : leader, leaderPid: 1, term: 4, since: AT, logSeq: 1_000 },
       members: many((index) => ({
         ...{
           id: `c${index}`,
-          host: text,
+          host: say("host", index),
           pid: 1,
           role: index === 0 ? "leader" : "follower",
           appliedSeq: 990,
@@ -197,7 +248,7 @@ export function samples(count: number, text = "a message") {
           seq: index,
           at: at(index),
           kind: "operation",
-          facts: { by: text },
+          facts: { by: say("by", index) },
         },
       })),
     },
@@ -206,21 +257,21 @@ export function samples(count: number, text = "a message") {
       ...{
         ...run(0),
         startedAt: AT,
-        input: { text },
-        output: { text },
+        input: text === null ? { order: 4_711, customer: "c-88" } : { text },
+        output: text === null ? { parcels: 3 } : { text },
         parent: "run-1",
-        absent: [text],
+        absent: [say("capability")],
         more: 2,
       },
-      blocked: { cause: text, message: text, path: text },
+      blocked: { cause: text ?? "changed", message: say("blocked"), path: say("step") },
       error,
-      maps: [{ path: text, items: 10, ended: 4 }],
+      maps: [{ path: text ?? "files", items: 10, ended: 4 }],
       steps: [
         {
           path: "load",
           kind: "step",
           state: "completed",
-          call: text,
+          call: text ?? "pay",
           task: "run-0-1",
           orderedAt: AT,
           endedAt: AT,
@@ -241,18 +292,24 @@ export function samples(count: number, text = "a message") {
           orderedAt: AT,
           due: new Date(Date.now() + 9_000).toISOString(),
         },
-        { path: "approve", kind: "approval", state: "open", orderedAt: AT, by: [text] },
+        { path: "approve", kind: "approval", state: "open", orderedAt: AT, by: [say("person")] },
       ],
     },
     "/v1/ballots": { ballots: many(ballot), seq: 4, ageMs: 40 },
     "/v1/ballots/ballot-0": {
       ...{ ...ballot(0), state: "human", rounds: 1, spec: null, evidence: [] },
       votes: [
-        { seat: 1, agent: text, model: text, state: "answered", value: { text } },
-        { seat: 2, agent: "b", state: "abstained", reason: text },
+        {
+          seat: 1,
+          agent: say("agent"),
+          model: say("model"),
+          state: "answered",
+          value: text === null ? { label: "refund" } : { text },
+        },
+        { seat: 2, agent: "b", state: "abstained", reason: say("message") },
         { seat: 3, agent: "c", state: "open" },
       ],
-      candidates: [{ candidate: 1, value: { text } }],
+      candidates: [{ candidate: 1, value: text === null ? { label: "refund" } : { text } }],
       statistics: {
         ...{
           cases: 4,
@@ -279,7 +336,7 @@ export function samples(count: number, text = "a message") {
             singleAccuracy: 0.8,
             gain: { rate: 0.1, low: -0.1, high: 0.3 },
           },
-          finding: text,
+          finding: say("finding"),
         },
       },
       result: null,
