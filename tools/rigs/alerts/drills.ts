@@ -143,7 +143,7 @@ export const DRILLS: Readonly<Record<string, Drill>> = {
     remedy: ({ world }) => world.nats.restart(),
   },
   "NATS hangs": {
-    figure: /no connection for|not read for/,
+    figure: /no connection for|answered no ping|not read for/,
     hiddenBy: "MurmurNatsUnreachable", // while the connection is lost, nothing else is told
     row: "NATS is slow or away",
     step: "mend the server",
