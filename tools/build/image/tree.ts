@@ -35,8 +35,8 @@ const ANALYSERS = "agents/lib/review/analysers";
 const ANALYSERS_MARKER = ".murmur-complete";
 /** The pages that findings name. Only the target with the analysers has findings. */
 const PAGES = "docs/review/kinds";
-/** Folders of the build that the image has only in the target `tools`. */
-const FOR_REVIEWS = /^agents\/(?:review-[^/]+|lib\/review)(?:\/|$)/;
+/** Parts of the build that the image has only in the target `tools`: the agents of the review, and the program that hosts them. */
+const FOR_REVIEWS = /^(?:agents\/(?:review-[^/]+|lib\/review)|src\/app\/review-host(?:\.js)?)(?:\/|$)/;
 /** A package in the licences of the build: `hono 4.1.0 (MIT)` after a line of dashes. */
 const BUNDLED_PACKAGE = /^-{80}\n\n(\S+) \S+ \(.*\)$/gm;
 /** The check of `HEALTHCHECK`: asks a probe of this container's process, `/livez` unless an argument names another. */
@@ -59,7 +59,7 @@ require("node:http")
 /** The packages that the program loads with `require`, at the first use. */
 const REQUIRED = ["pino", "prom-client"];
 /** Programs that are started by their path, not imported: loading them would run them. */
-const STARTED = [/^src\/app\/main\.js$/, /^src\/app\/bench\//];
+const STARTED = [/^src\/app\/(?:main|review-host)\.js$/, /^src\/app\/bench\//];
 /** The time of every file in the tree, in seconds: layers must not differ by the time of the build. */
 const FILE_TIME_SECONDS = 0;
 
