@@ -110,8 +110,17 @@ export function createNatsObjects(link: Link, name: string): Objects {
     },
     get: (object) =>
       runWithin(`read object ${object}`, OBJECT_TIMEOUT_MS, async () => {
-        const info = await findInfo(object);
-        return info === null || info.deleted === true ? null : readChunks(object, info);
+        for (let info = await findInfo(object); ; ) {
+          if (info === null || info.deleted === true) return null;
+          const { nuid } = info;
+          try {
+            return await readChunks(object, info);
+          } catch (error) {
+            // A writer that replaces or deletes the object removes these chunks. Then there is another description, or none.
+            info = await findInfo(object);
+            if (info?.nuid === nuid) throw error;
+          }
+        }
       }),
     async names() {
       const subjects = await log.subjects(`${metaStart}>`, { max: MAX_LISTED });

@@ -55,3 +55,20 @@ test("a deleted object leaves no message in the stream", async () => {
   }
   expect((await manager.streams.info("OBJ_MURMUR_SNAPSHOTS")).state.messages).toBe(0);
 });
+
+test("a read beside writers of the same object gives one of their bodies whole", async () => {
+  const { objects } = await setup();
+  const body = (fill: number) => new Uint8Array(1_000_000).fill(fill);
+  await objects.put("a", body(0));
+  let isWriting = true;
+  const writing = (async () => {
+    for (let round = 1; round <= 15; round++) await objects.put("a", body(round));
+    isWriting = false;
+  })();
+  while (isWriting) {
+    const found = await objects.get("a");
+    expect(found?.length).toBe(1_000_000);
+    expect(found?.every((byte) => byte === found[0])).toBe(true);
+  }
+  await writing;
+});
